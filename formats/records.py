@@ -1,0 +1,43 @@
+"""Ingest records: everything that enters accelerator memory, and the header that is hashed with it.
+
+A record is (kind, address, payload). The chip keeps a running digest over completed records, zeros at boot:
+
+    inputs' = TurboSHAKE128(inputs ‖ header ‖ TurboSHAKE128(payload, D=PAYLOAD), D=INPUTS)
+    header  = u32 kind ‖ u32 payload bytes ‖ u64 address, little-endian
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from .hashing import WORD_BYTES
+
+HEADER = struct.Struct("<IIQ")
+
+
+class RecordKind(IntEnum):
+    WRITE = 1
+    """Payload bytes go to accelerator memory at `address`."""
+    TRIGGER_RATE = 2
+    """Payload is one u64: the random trigger fires with probability payload / 2**64 at each tick. Address 0."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One ingest record. Address and payload length are multiples of 8; the payload is not empty."""
+
+    kind: RecordKind
+    address: int
+    payload: bytes
+
+    def __post_init__(self) -> None:
+        if not self.payload or len(self.payload) % WORD_BYTES or self.address % WORD_BYTES:
+            raise ValueError(
+                f"record at {self.address:#x} with {len(self.payload)} bytes: "
+                f"address and length must be multiples of {WORD_BYTES}, and the payload not empty"
+            )
+        if self.kind is RecordKind.TRIGGER_RATE and (self.address or len(self.payload) != WORD_BYTES):
+            raise ValueError("a trigger rate record has address 0 and a payload of 8 bytes")
+
+    def header(self) -> bytes:
+        return HEADER.pack(self.kind, len(self.payload), self.address)

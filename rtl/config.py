@@ -1,0 +1,46 @@
+"""Named chip configurations: the only place where sizes and foldings are chosen."""
+
+from dataclasses import dataclass
+
+from formats.hashing import PAGE_BYTES, WORD_BYTES
+
+
+@dataclass(frozen=True)
+class Config:
+    """Parameters of a LivetrapSoC.
+
+    weight_bytes: accelerator memory, all of it the snapshot region; a multiple of page_bytes.
+    rom_bytes, sram_bytes: powers of two.
+    rounds_per_cycle: of the snapshot engine's Keccak (1 or 2).
+    slices_per_cycle: of the folded Keccaks in ingest and in the trigger (a divisor of 64).
+    boundary_timeout: cycles that a latched trigger waits for a descriptor boundary before it forces a capture.
+    trigger_rate: the random trigger's rate at boot, per tick and in units of 2**-64.
+    """
+
+    name: str
+    weight_bytes: int
+    page_bytes: int = PAGE_BYTES
+    rom_bytes: int = 64 * 1024
+    sram_bytes: int = 64 * 1024
+    rounds_per_cycle: int = 1
+    slices_per_cycle: int = 8
+    boundary_timeout: int = 65536
+    trigger_rate: int = 1 << 40
+
+    @property
+    def pages(self) -> int:
+        return self.weight_bytes // self.page_bytes
+
+    @property
+    def weight_words(self) -> int:
+        return self.weight_bytes // WORD_BYTES
+
+
+CONFIGS = {
+    config.name: config
+    for config in (
+        Config("full", weight_bytes=128 * 1024),
+        Config("tiny", weight_bytes=32 * 1024, rom_bytes=32 * 1024, sram_bytes=32 * 1024, slices_per_cycle=1),
+        Config("test", weight_bytes=20 * 1024),
+    )
+}
