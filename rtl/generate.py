@@ -1,0 +1,107 @@
+"""The firmware's C headers, generated from the RTL's memory map and from formats/."""
+
+import argparse
+from pathlib import Path
+
+from formats import link, records, statement
+from formats.hashing import TICK_CYCLES_LOG2
+from rtl.config import CONFIGS, Config
+from rtl.memory_map import register_rows, window_rows
+
+GENERATED = "/* Generated from the RTL by rtl/generate.py: change it there. */\n"
+
+
+def csr_header(soc) -> str:
+    """livetrap_csr.h: bases and sizes, field masks, and an accessor for each register."""
+    lines = [GENERATED, "#ifndef LIVETRAP_CSR_H\n#define LIVETRAP_CSR_H\n", "#include <stdint.h>\n"]
+    for name, base, size in window_rows(soc.processor):
+        lines += [f"#define {name.upper()}_BASE 0x{base:08x}u", f"#define {name.upper()}_SIZE {size}u"]
+    lines += [
+        f"#define PAGE_SIZE {soc.config.page_bytes}u",
+        f"#define PAGES {soc.config.pages}u",
+        f"#define TICK_CYCLES_LOG2 {TICK_CYCLES_LOG2}",
+        f'#define CONFIG_NAME "{soc.config.name}"',
+        f"#define MAP_HASH 0x{soc.system.map_hash:08x}u",
+        "",
+    ]
+    for peripheral, register, address, width, access, fields in register_rows(soc.processor):
+        name = f"{peripheral}_{register}"
+        lines.append(f"#define {name.upper()}_ADDRESS 0x{address:08x}u")
+        for field, bit, field_width in fields:
+            if field_width <= 32 and bit < 32:
+                lines.append(f"#define {name.upper()}_{field.upper()}_SHIFT {bit}")
+                lines.append(f"#define {name.upper()}_{field.upper()}_MASK 0x{(1 << field_width) - 1 << bit:x}u")
+        pointer = f"(volatile uint32_t *){name.upper()}_ADDRESS"
+        if width <= 32:
+            if "r" in access:
+                lines.append(f"static inline uint32_t {name}_read(void) {{ return *{pointer}; }}")
+            if "w" in access:
+                lines.append(f"static inline void {name}_write(uint32_t value) {{ *{pointer} = value; }}")
+        else:
+            # Reading the low word latches the high one; it is read second.
+            lines += [
+                f"static inline uint64_t {name}_read(void) {{",
+                f"    uint32_t low = *{pointer};",
+                f"    return low | (uint64_t)*(volatile uint32_t *)({name.upper()}_ADDRESS + 4u) << 32;",
+                "}",
+            ]
+        lines.append("")
+    lines.append("#endif")
+    return "\n".join(lines) + "\n"
+
+
+def formats_header() -> str:
+    """livetrap_formats.h: everything of formats/ that firmware needs."""
+    layout = statement.layout()
+    lines = [GENERATED, "#ifndef LIVETRAP_FORMATS_H\n#define LIVETRAP_FORMATS_H\n"]
+
+    def enumeration(prefix, members) -> None:
+        lines.append("enum {")
+        lines.extend(f"    {prefix}_{member.name} = {member.value}," for member in members)
+        lines.append("};\n")
+
+    enumeration("KIND", statement.Kind)
+    enumeration("CAUSE", statement.Cause)
+    enumeration("RECORD", records.RecordKind)
+    enumeration("COMMAND", link.Command)
+    enumeration("OS_COMMAND", link.OsCommand)
+    enumeration("CHIP_ERROR", link.ChipError)
+    enumeration("SMP_ERROR", link.SmpError)
+    for name in ("USER_GROUP", "OS_GROUP", "LINE_BYTES", "PACKET_BYTES", "CHUNK_BYTES", "CERTIFICATE_BYTES"):
+        lines.append(f"#define {name} {getattr(link, name)}")
+    lines.append("")
+    lines.append("/* Offsets of the claims' values in the COSE_Sign1. */")
+    lines.append(f"#define STATEMENT_BYTES {layout.statement_bytes}")
+    prefix = len(layout.statement_prefix)
+    for claim in layout.claims:
+        if claim.source != "template" or claim.text is None:
+            lines.append(f"#define CLAIM_{claim.name.upper()}_OFFSET {prefix + claim.offset}")
+            lines.append(f"#define CLAIM_{claim.name.upper()}_BYTES {claim.size}")
+    lines.append("\n#endif")
+    return "\n".join(lines) + "\n"
+
+
+def write_headers(config: Config, directory: Path) -> None:
+    """Writes livetrap_csr.h and livetrap_formats.h; a file whose contents would not change is left alone."""
+    from rtl.soc import LivetrapSoC
+
+    directory.mkdir(parents=True, exist_ok=True)
+    soc = LivetrapSoC(config)
+    for name, text in (("livetrap_csr.h", csr_header(soc)), ("livetrap_formats.h", formats_header())):
+        path = directory / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", choices=CONFIGS, default="full")
+    parser.add_argument("--directory", type=Path, default=None, help="default: build/generated/CONFIG")
+    arguments = parser.parse_args()
+    directory = arguments.directory or Path("build/generated") / arguments.config
+    write_headers(CONFIGS[arguments.config], directory)
+    print(directory)
+
+
+if __name__ == "__main__":
+    main()

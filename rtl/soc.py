@@ -1,0 +1,235 @@
+"""LivetrapSoC: the whole chip, and how its parts are wired."""
+
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from rtl.bus import RegisterPeripheral
+from rtl.config import Config
+from rtl.cpu import IMAGE_BASE, INGEST_DATA_BASE, STATEMENT_BASE, WEIGHTS_BASE, ControlProcessor
+from rtl.crypto.ed25519_signer import Ed25519Signer
+from rtl.crypto.keccak_folded import FoldedKeccakPermutation
+from rtl.crypto.key_vault import KeyVault
+from rtl.crypto.sponge import Sponge
+from rtl.crypto.sponge_arbiter import SpongeArbiter
+from rtl.io.engine_registers import (
+    CounterRegisters,
+    SnapshotRegisters,
+    StatementRegisters,
+    TriggerRegisters,
+)
+from rtl.io.ingest import Ingest
+from rtl.io.link import LinkPeripheral
+from rtl.io.provision import Provisioning
+from rtl.io.system import SystemPeripheral
+from rtl.memory.clear import MemoryClear
+from rtl.memory.window import ReadWindow
+from rtl.memory_map import map_hash
+from rtl.snapshot.engine import SnapshotEngine
+from rtl.snapshot.statement import StatementBuilder, statement_words
+from rtl.snapshot.trigger import RandomTrigger
+
+
+class LivetrapSoC(wiring.Component):
+    """One chip.
+
+    link_rx, link_tx: the host's byte stream (a UART PHY on boards, a pty in emulation).
+    provision: chip id and key seed, once per power-up. entropy: words for the trigger's DRBG.
+
+    Two reset domains on one clock. `sync` is reset at power-on alone and holds what a warm reset must not
+    touch: identity and key, signer, statement builder (seq, chain), DRBG, bootcount. `warm` is reset by the
+    CPU's request too and holds everything else. A warm reset waits for a statement in progress.
+    """
+
+    def __init__(self, config: Config, rom_image: bytes = b""):
+        super().__init__(
+            {
+                "link_rx": In(stream.Signature(8)),
+                "link_tx": Out(stream.Signature(8)),
+                "provision": In(stream.Signature(8)),
+                "entropy": In(stream.Signature(64)),
+            }
+        )
+        self.config = config
+        self.link = LinkPeripheral()
+        self.system = SystemPeripheral()
+        self.ingest = Ingest(config)
+        self.trigger_registers = TriggerRegisters()
+        self.snapshot_registers = SnapshotRegisters()
+        self.statement_registers = StatementRegisters()
+        self.counter_registers = CounterRegisters()
+        self.weights_window = ReadWindow(config.weight_words, "weights")
+        self.image_window = ReadWindow(config.weight_words, "image")
+        self.statement_window = ReadWindow(statement_words(), "statement")
+        self.peripherals: dict[str, RegisterPeripheral] = {
+            "link": self.link,
+            "chip": self.system,
+            "ingest": self.ingest,
+            "trigger": self.trigger_registers,
+            "snapshot": self.snapshot_registers,
+            "statement": self.statement_registers,
+            "counters": self.counter_registers,
+        }
+        self.processor = ControlProcessor(
+            config,
+            self.peripherals,
+            windows=[
+                ("weights", WEIGHTS_BASE, self.weights_window.bus),
+                ("image", IMAGE_BASE, self.image_window.bus),
+                ("statement", STATEMENT_BASE, self.statement_window.bus),
+                ("ingest_data", INGEST_DATA_BASE, self.ingest.data_bus),
+            ],
+            rom_image=rom_image,
+        )
+        self.system.map_hash = map_hash(self.processor)
+
+    def elaborate(self, platform):
+        m = Module()
+        warm_reset = Signal()
+        m.domains.warm = ClockDomain()
+        m.d.comb += [
+            ClockSignal("warm").eq(ClockSignal("sync")),
+            ResetSignal("warm").eq(ResetSignal("sync") | warm_reset),
+        ]
+
+        warm = DomainRenamer("warm")
+        m.submodules.processor = warm(self.processor)
+        for name, peripheral in self.peripherals.items():
+            m.submodules[name] = warm(peripheral)
+        for window in ("weights_window", "image_window", "statement_window"):
+            m.submodules[window] = warm(getattr(self, window))
+        m.submodules.clear = warm(clear := MemoryClear(self.config.weight_words))
+        m.submodules.snapshot_engine = warm(engine := SnapshotEngine(self.config))
+
+        m.submodules.provisioning = provisioning = Provisioning()
+        m.submodules.key_vault = vault = KeyVault()
+        m.submodules.signer = signer = Ed25519Signer()
+        m.submodules.statement_builder = builder = StatementBuilder(self.config)
+        m.submodules.random_trigger = trigger = RandomTrigger()
+        m.submodules.shared_sponge = shared_sponge = SpongeArbiter(
+            Sponge(FoldedKeccakPermutation(self.config.slices_per_cycle)), users=2
+        )
+
+        connect(m, flipped(self.link_rx), self.link.rx)
+        connect(m, self.link.tx, flipped(self.link_tx))
+        connect(m, flipped(self.provision), provisioning.bytes)
+        connect(m, flipped(self.entropy), trigger.entropy)
+        connect(m, trigger.sponge, shared_sponge.user0)
+        connect(m, builder.sponge, shared_sponge.user1)
+
+        self._wire_weight_port(m, engine, clear)
+        self._wire_identity(m, provisioning, vault, signer, warm_reset, builder)
+        self._wire_snapshots(m, engine, trigger, clear, builder)
+        self._wire_statements(m, builder, signer, engine, provisioning)
+        return m
+
+    def _wire_weight_port(self, m, engine, clear):
+        """One user at a time: clearing first, then ingest, then the CPU's window."""
+        ingest, window, user = self.ingest, self.weights_window, engine.user
+        with m.If(clear.valid):
+            m.d.comb += [
+                user.valid.eq(1),
+                user.write.eq(1),
+                user.addr.eq(clear.addr),
+                clear.ready.eq(user.ready),
+            ]
+        with m.Elif(ingest.write_valid):
+            m.d.comb += [
+                user.valid.eq(1),
+                user.write.eq(1),
+                user.addr.eq(ingest.write_addr),
+                user.w_data.eq(ingest.write_data),
+                ingest.write_ready.eq(user.ready),
+            ]
+        with m.Else():
+            m.d.comb += [
+                user.valid.eq(window.read_valid),
+                user.addr.eq(window.read_addr),
+                window.read_ready.eq(user.ready),
+            ]
+        m.d.comb += [window.read_data.eq(user.r_data), ingest.enable.eq(clear.done)]
+
+    def _wire_identity(self, m, provisioning, vault, signer, warm_reset, builder):
+        system = self.system
+        bootcount = Signal(32, init=1)
+        with m.If(warm_reset):
+            m.d.sync += bootcount.eq(bootcount + 1)
+        m.d.sync += warm_reset.eq(system.reset_request & ~builder.busy & ~builder.request & ~warm_reset)
+        connect(m, provisioning.seed_words, vault.words)
+        m.d.comb += [
+            vault.lock.eq(provisioning.sealed),
+            signer.seed.eq(vault.seed),
+            signer.derive.eq(vault.valid & signer.ready & ~signer.derived),
+            system.chip_id.eq(provisioning.chip_id),
+            system.sealed.eq(provisioning.sealed),
+            system.public_key.eq(signer.public_key),
+            system.derived.eq(signer.derived),
+            system.bootcount.eq(bootcount),
+            system.seq.eq(builder.seq),
+            builder.bootcount.eq(bootcount),
+            builder.chip_id.eq(provisioning.chip_id),
+            builder.identified.eq(provisioning.sealed & signer.derived),
+            builder.measurement.eq(system.measurement),
+            builder.security_version.eq(system.security_version),
+        ]
+
+    def _wire_snapshots(self, m, engine, trigger, clear, builder):
+        registers, image = self.snapshot_registers, self.image_window
+        # A finished capture keeps its root and facts until they are in a statement.
+        stated, captured = Signal(), Signal()
+        with m.If(engine.instant):
+            m.d.sync += stated.eq(0)
+        with m.Elif(builder.stated):
+            m.d.sync += stated.eq(1)
+        m.d.comb += [
+            captured.eq(engine.done & ~stated),
+            trigger.enable.eq(clear.done),
+            trigger.rate.eq(self.ingest.rate),
+            self.trigger_registers.rate.eq(self.ingest.rate),
+            engine.random.eq(trigger.fire),
+            engine.request.eq(registers.request),
+            engine.request_cause.eq(registers.cause),
+            # No accelerator yet: every instant is a descriptor boundary.
+            engine.boundary.eq(1),
+            engine.hold.eq(captured | ~clear.done),
+            registers.pending.eq(engine.pending),
+            registers.capturing.eq(engine.capturing),
+            registers.done.eq(captured),
+            registers.captures.eq(engine.captures),
+            registers.capture_cycles.eq(engine.capture_cycles),
+            registers.stall_cycles.eq(engine.stall_cycles),
+            builder.instant.eq(engine.instant),
+            builder.captured.eq(captured),
+            builder.root.eq(engine.root),
+            image.read_ready.eq(1),
+            self.system.cleared.eq(clear.done),
+        ]
+
+    def _wire_statements(self, m, builder, signer, engine, provisioning):
+        registers, window, facts = self.statement_registers, self.statement_window, builder.facts
+        m.d.comb += [
+            builder.request.eq(registers.request),
+            builder.kind.eq(registers.kind),
+            builder.slot_write.eq(registers.slot_write),
+            builder.slot_index.eq(registers.slot_index),
+            builder.slot_data.eq(registers.slot_data),
+            registers.busy.eq(builder.busy),
+            registers.valid.eq(builder.valid),
+            registers.refused.eq(builder.refused),
+            registers.sign_cycles.eq(signer.cycles),
+            facts.ticks.eq(self.system.ticks),
+            facts.cause.eq(engine.cause),
+            facts.inputs.eq(self.ingest.inputs),
+            facts.records.eq(self.ingest.records),
+            facts.words.eq(self.ingest.words),
+            signer.sign.eq(builder.sign),
+            signer.message_length.eq(builder.message_length),
+            builder.message_addr.eq(signer.message_addr),
+            signer.message_data.eq(builder.message_data),
+            builder.signature_valid.eq(signer.signature.valid),
+            builder.signature_data.eq(signer.signature.payload),
+            signer.signature.ready.eq(builder.signature_ready),
+            builder.read_addr.eq(window.read_addr),
+            window.read_data.eq(builder.read_data),
+            window.read_ready.eq(1),
+        ]
