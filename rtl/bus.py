@@ -35,9 +35,7 @@ class RegisterPeripheral(wiring.Component):
             offset += -(-register.element.width // 32) * 4
         self._bridge = csr.Bridge(builder.as_memory_map())
         self.registers = registers
-        super().__init__(
-            {"bus": In(csr.Signature(addr_width=CSR_ADDR_WIDTH, data_width=CSR_DATA_WIDTH)), **members}
-        )
+        super().__init__({"bus": In(csr.Signature(addr_width=CSR_ADDR_WIDTH, data_width=CSR_DATA_WIDTH)), **members})
         self.bus.memory_map = self._bridge.bus.memory_map
 
     def connect_registers(self, m: Module) -> None:

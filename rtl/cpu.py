@@ -30,9 +30,7 @@ class BusGuard(wiring.Component):
     """Passes Wishbone accesses on, and ends one that gets no answer within BUS_TIMEOUT cycles with `err`."""
 
     def __init__(self):
-        signature = wishbone.Signature(
-            addr_width=30, data_width=32, granularity=8, features={"err", "cti", "bte"}
-        )
+        signature = wishbone.Signature(addr_width=30, data_width=32, granularity=8, features={"err", "cti", "bte"})
         super().__init__({"initiator": In(signature), "target": Out(signature)})
 
     def elaborate(self, platform):
@@ -66,9 +64,7 @@ class ControlProcessor(wiring.Component):
         super().__init__({})
         words = [int.from_bytes(rom_image[at : at + 4], "little") for at in range(0, len(rom_image), 4)]
         self.cpu = VexRiscv(variant="imac+dcache", reset_addr=ROM_BASE)
-        self.rom = WishboneSRAM(
-            size=config.rom_bytes, data_width=32, granularity=8, writable=False, init=words
-        )
+        self.rom = WishboneSRAM(size=config.rom_bytes, data_width=32, granularity=8, writable=False, init=words)
         self.sram = WishboneSRAM(size=config.sram_bytes, data_width=32, granularity=8)
 
         registers = csr.Decoder(addr_width=CSR_SPACE_BITS, data_width=CSR_DATA_WIDTH)
@@ -77,9 +73,7 @@ class ControlProcessor(wiring.Component):
         self.registers = registers
         self.bridge = WishboneCSRBridge(registers.bus, data_width=32)
 
-        self.decoder = wishbone.Decoder(
-            addr_width=30, data_width=32, granularity=8, features={"err", "cti", "bte"}
-        )
+        self.decoder = wishbone.Decoder(addr_width=30, data_width=32, granularity=8, features={"err", "cti", "bte"})
         self.decoder.add(self.rom.wb_bus, name="rom", addr=ROM_BASE)
         self.decoder.add(self.sram.wb_bus, name="sram", addr=SRAM_BASE)
         for name, base, bus in windows:

@@ -59,9 +59,7 @@ class SystemPeripheral(RegisterPeripheral):
         m.d.sync += cycles.eq(cycles + 1)
         locked = Signal()
         index = Signal(4)
-        words = [
-            value.word_select(half, 32) for value in (*self.chip_id, *self.public_key) for half in range(2)
-        ]
+        words = [value.word_select(half, 32) for value in (*self.chip_id, *self.public_key) for half in range(2)]
         with m.Switch(index):
             for number, word in enumerate(words):
                 with m.Case(number):
