@@ -96,9 +96,7 @@ def keccak_round(m: Module, lanes: Sequence[Value], constant: Value, name: str =
             source = x + 5 * y
             rho_pi[y + 5 * ((2 * x + 3 * y) % 5)] = theta[source].rotate_left(ROTATIONS[source])
     b = wires("rho_pi", rho_pi)
-    chi = [
-        b[5 * y + x] ^ (~b[5 * y + (x + 1) % 5] & b[5 * y + (x + 2) % 5]) for y in range(5) for x in range(5)
-    ]
+    chi = [b[5 * y + x] ^ (~b[5 * y + (x + 1) % 5] & b[5 * y + (x + 2) % 5]) for y in range(5) for x in range(5)]
     return wires("iota", [chi[0] ^ constant, *chi[1:]])
 
 
