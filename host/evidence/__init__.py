@@ -1,0 +1,1 @@
+"""Evidence: statements, certificates, records and the folder that holds them, parsed strictly."""

@@ -1,0 +1,159 @@
+"""A chip as pure functions: each takes a state and returns the next, with the statement if one was made.
+
+It knows what a chip's evidence says, not how long anything takes: ticks pass only through `wait`. Because
+states are values, a test can continue one state in two ways, as no honest chip can.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from formats.hashing import DIGEST_BYTES, PAGE_BYTES, WORD_BYTES
+from formats.records import Record, RecordKind
+from formats.statement import Cause, Kind
+
+from . import ed25519, ingest, statement
+from .merkle import snapshot_root
+
+ZEROS = bytes(DIGEST_BYTES)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """State of a chip.
+
+    chip_id: 16 bytes. seed: the 32-byte key seed. memory: accelerator memory, `pages` pages of `page_size`
+    bytes. records, inputs: ingest's count and digest of completed records. pending, words: the record in
+    progress and how many of its 64-bit words have taken effect. boot_rate, rate: of the random trigger, at
+    boot and in force. macs, steps, descriptor: counters that only an accelerator moves.
+    """
+
+    chip_id: bytes
+    seed: bytes
+    pages: int = 5
+    page_size: int = PAGE_BYTES
+    measurement: bytes = ZEROS
+    security_version: int = 1
+    boot_rate: int = 1 << 40
+    memory: bytes = field(default=b"", repr=False)
+    seq: int = 0
+    bootcount: int = 0
+    ticks: int = 0
+    macs: int = 0
+    steps: int = 0
+    descriptor: int = 0
+    chain: bytes = ZEROS
+    inputs: bytes = ingest.NO_INPUTS
+    records: int = 0
+    words: int = 0
+    pending: Record | None = None
+    rate: int = 0
+
+    @property
+    def ueid(self) -> bytes:
+        """RFC 9711 4.2.1: a type byte for a random identifier, then the chip id."""
+        return b"\x01" + self.chip_id
+
+    @property
+    def public_key(self) -> bytes:
+        return ed25519.public_key(self.seed)
+
+
+def wait(chip: Chip, ticks: int) -> Chip:
+    """The chip `ticks` ticks later."""
+    return replace(chip, ticks=chip.ticks + ticks)
+
+
+def boot(chip: Chip, ticks: int = 100) -> tuple[Chip, bytes]:
+    """The chip after a boot, whose boot statement it makes `ticks` ticks later; memory and inputs restart."""
+    booted = replace(
+        chip,
+        memory=bytes(chip.pages * chip.page_size),
+        bootcount=chip.bootcount + 1,
+        ticks=ticks,
+        steps=0,
+        descriptor=0,
+        inputs=ingest.NO_INPUTS,
+        records=0,
+        words=0,
+        pending=None,
+        rate=chip.boot_rate,
+    )
+    return state(booted, Kind.BOOT)
+
+
+def begin(chip: Chip, record: Record, words: int) -> Chip:
+    """The chip with the first `words` words of a record in effect, and the record not completed.
+
+    Raises ValueError when a record is in progress, the record does not lie in memory, or has fewer words.
+    """
+    if chip.pending is not None:
+        raise ValueError("a record is in progress")
+    if words * WORD_BYTES > len(record.payload):
+        raise ValueError(f"the record has {len(record.payload) // WORD_BYTES} words, not {words}")
+    if record.kind is RecordKind.WRITE and record.address + len(record.payload) > len(chip.memory):
+        raise ValueError(f"the record at {record.address:#x} does not lie in memory")
+    return _effected(replace(chip, pending=record), 0, words)
+
+
+def complete(chip: Chip) -> Chip:
+    """The chip when the record in progress is completed. Raises ValueError when there is none."""
+    record = chip.pending
+    if record is None:
+        raise ValueError("no record is in progress")
+    chip = _effected(chip, chip.words, len(record.payload) // WORD_BYTES)
+    rate = int.from_bytes(record.payload, "little") if record.kind is RecordKind.TRIGGER_RATE else chip.rate
+    inputs = ingest.folded(chip.inputs, record)
+    return replace(chip, inputs=inputs, records=chip.records + 1, words=0, pending=None, rate=rate)
+
+
+def take(chip: Chip, record: Record) -> Chip:
+    """The chip after one whole record. Raises ValueError as `begin` does."""
+    return complete(begin(chip, record, 0))
+
+
+def _effected(chip: Chip, first: int, end: int) -> Chip:
+    record = chip.pending
+    if record is None or record.kind is not RecordKind.WRITE:
+        return replace(chip, words=end)
+    payload = record.payload[first * WORD_BYTES : end * WORD_BYTES]
+    at = record.address + first * WORD_BYTES
+    return replace(chip, words=end, memory=chip.memory[:at] + payload + chip.memory[at + len(payload) :])
+
+
+def state(
+    chip: Chip, kind: Kind, cause: Cause = Cause.NONE, nonce: bytes = ZEROS, digest: bytes = ZEROS
+) -> tuple[Chip, bytes]:
+    """Makes one statement over the chip as it is; for a snapshot, `digest` is the memory's root."""
+    values: dict[str, int | bytes] = {
+        "nonce": nonce,
+        "ueid": chip.ueid,
+        "kind": kind,
+        "seq": chip.seq,
+        "bootcount": chip.bootcount,
+        "ticks": chip.ticks,
+        "macs": chip.macs,
+        "steps": chip.steps,
+        "descriptor": chip.descriptor,
+        "cause": cause,
+        "firmware": chip.measurement,
+        "security_version": chip.security_version,
+        "chain": chip.chain,
+        "inputs": chip.inputs,
+        "records": chip.records,
+        "words": chip.words,
+        "pages": chip.pages,
+        "page_size": chip.page_size,
+        "region": 0,
+        "digest": snapshot_root(chip.memory, chip.page_size) if kind is Kind.SNAPSHOT else digest,
+    }
+    encoded = statement.encode(values, chip.seed)
+    return replace(chip, seq=chip.seq + 1, chain=statement.chained(chip.chain, encoded)), encoded
+
+
+def snapshot(chip: Chip, cause: Cause = Cause.HOST, nonce: bytes = ZEROS) -> tuple[Chip, bytes]:
+    """A snapshot of the memory as it is."""
+    return state(chip, Kind.SNAPSHOT, cause, nonce)
+
+
+def head(chip: Chip, nonce: bytes) -> tuple[Chip, bytes]:
+    """A head statement that answers an inspector's 32-byte nonce."""
+    return state(chip, Kind.HEAD, nonce=nonce)
