@@ -33,14 +33,13 @@ class RegisterPeripheral(wiring.Component):
         for name, register in registers.items():
             builder.add(name, register, offset=offset)
             offset += -(-register.element.width // 32) * 4
-        self._bridge = csr.Bridge(builder.as_memory_map())
         self.registers = registers
         super().__init__({"bus": In(csr.Signature(addr_width=CSR_ADDR_WIDTH, data_width=CSR_DATA_WIDTH)), **members})
-        self.bus.memory_map = self._bridge.bus.memory_map
+        self.bus.memory_map = builder.as_memory_map()
 
     def connect_registers(self, m: Module) -> None:
-        m.submodules.registers = self._bridge
-        connect(m, flipped(self.bus), self._bridge.bus)
+        m.submodules.registers = bridge = csr.Bridge(self.bus.memory_map)
+        connect(m, flipped(self.bus), bridge.bus)
 
 
 def read_only(**fields: int) -> csr.Register:
