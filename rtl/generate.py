@@ -1,4 +1,4 @@
-"""The firmware's C headers, generated from the RTL's memory map and from formats/."""
+"""The firmware's C headers and the documented register map, generated from the RTL's memory map and formats/."""
 
 import argparse
 from pathlib import Path
@@ -81,6 +81,30 @@ def formats_header() -> str:
     return "\n".join(lines) + "\n"
 
 
+REGISTER_MAP = Path(__file__).parents[1] / "docs" / "registers.md"
+
+
+def register_map_document(soc) -> str:
+    """docs/registers.md: the address map and every register, for configuration `full`."""
+    lines = [
+        "# Address and register map",
+        "",
+        "Generated from the RTL by `make generate`; a test compares. Contracts are in the docstrings of `rtl/io/`.",
+        f"Configuration `{soc.config.name}`, map hash `{soc.system.map_hash:08x}`.",
+        "",
+        "| window | address | bytes |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | `{base:08x}` | {size} |" for name, base, size in window_rows(soc.processor)]
+    lines += ["", "| register | address | access | fields |", "|---|---|---|---|"]
+    for peripheral, register, address, _width, access, fields in register_rows(soc.processor):
+        described = ", ".join(
+            f"{field}[{bit}]" if width == 1 else f"{field}[{bit + width - 1}:{bit}]" for field, bit, width in fields
+        )
+        lines.append(f"| {peripheral}.{register} | `{address:08x}` | {access} | {described} |")
+    return "\n".join(lines) + "\n"
+
+
 def write_headers(config: Config, directory: Path) -> None:
     """Writes livetrap_csr.h and livetrap_formats.h; a file whose contents would not change is left alone."""
     from rtl.soc import LivetrapSoC
@@ -94,13 +118,15 @@ def write_headers(config: Config, directory: Path) -> None:
 
 
 def main() -> None:
+    from rtl.soc import LivetrapSoC
+
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", choices=CONFIGS, default="full")
-    parser.add_argument("--directory", type=Path, default=None, help="default: build/generated/CONFIG")
+    parser.add_argument("--directory", type=Path, default=Path("build/generated"))
     arguments = parser.parse_args()
-    directory = arguments.directory or Path("build/generated") / arguments.config
-    write_headers(CONFIGS[arguments.config], directory)
-    print(directory)
+    for config in CONFIGS.values():
+        write_headers(config, arguments.directory / config.name)
+    REGISTER_MAP.write_text(register_map_document(LivetrapSoC(CONFIGS["full"])))
+    print(arguments.directory, REGISTER_MAP.relative_to(Path.cwd()))
 
 
 if __name__ == "__main__":

@@ -6,45 +6,12 @@ import pytest
 
 from rtl.io.link import RX_DEPTH, TX_DEPTH, LinkPeripheral
 from rtl.io.system import SystemPeripheral
-from sim.rtl.block import VerilatedBlock
-
-
-def offsets(component) -> dict[str, int]:
-    """Register name -> byte offset."""
-    return {str(info.path[-1][0]): info.start for info in component.bus.memory_map.all_resources()}
-
-
-class Bus:
-    """Byte-wide CSR accesses, as the Wishbone bridge makes them for a 32-bit access."""
-
-    def __init__(self, component):
-        self.block = VerilatedBlock(component, cycle_limit=200_000)
-        self.offsets = offsets(component)
-
-    def read(self, name: str, width: int = 4) -> int:
-        value = 0
-        self.block.set("bus__r_stb", 1)
-        for index in range(width):
-            self.block.set("bus__addr", self.offsets[name] + index)
-            self.block.step()
-            value |= self.block.get("bus__r_data") << 8 * index
-        self.block.set("bus__r_stb", 0)
-        return value
-
-    def write(self, name: str, value: int, width: int = 4) -> None:
-        self.block.set("bus__w_stb", 1)
-        for index in range(width):
-            self.block.set_all(
-                {"bus__addr": self.offsets[name] + index, "bus__w_data": value >> 8 * index & 0xFF}
-            )
-            self.block.step()
-        self.block.set("bus__w_stb", 0)
-        self.block.step()
+from tests.unit.csr_bus import CsrBus
 
 
 @pytest.fixture
 def link():
-    return Bus(LinkPeripheral())
+    return CsrBus(LinkPeripheral(), cycle_limit=200_000)
 
 
 def test_received_bytes_come_out_in_order_and_once(link):
@@ -100,7 +67,7 @@ def test_transmit_status_says_when_there_is_no_room(link):
 
 @pytest.fixture
 def system():
-    return Bus(SystemPeripheral())
+    return CsrBus(SystemPeripheral(), cycle_limit=200_000)
 
 
 def test_measurement_is_shifted_in_and_locked_until_reset(system):
