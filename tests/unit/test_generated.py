@@ -1,6 +1,7 @@
 """What is generated from the RTL and from formats/ is what is used and documented."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_addresses_do_not_overlap(soc):
     spans = [(base, base + size) for _, base, size in window_rows(soc.processor)]
     spans += [(row[2], row[2] + -(-row[3] // 32) * 4) for row in register_rows(soc.processor)]
     spans.sort()
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
 def test_map_hash_depends_on_the_map(soc):

@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import connect, flipped
+from amaranth.lib.wiring import connect
 
 from formats.statement import Kind, layout
 from rtl.config import CONFIGS

@@ -2,6 +2,7 @@
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
 from amaranth.hdl import Module
@@ -89,7 +90,7 @@ def test_inter_arrival_times_are_geometric():
     """Kolmogorov-Smirnov distance of the golden model's gaps from the geometric law, at a fixed seed."""
     probability = 1 / 64
     found = golden.hits(b"inter-arrival".ljust(32, b"\0"), int(probability * 2**64), 200_000)
-    gaps = sorted(after - before for before, after in zip(found, found[1:], strict=False))
+    gaps = sorted(after - before for before, after in pairwise(found))
     distance = max(
         abs((index + 1) / len(gaps) - (1 - (1 - probability) ** gap))
         for index, gap in enumerate(gaps)
