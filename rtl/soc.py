@@ -200,7 +200,10 @@ class LivetrapSoC(wiring.Component):
             registers.stall_cycles.eq(engine.stall_cycles),
             builder.instant.eq(engine.instant),
             builder.captured.eq(captured),
+            builder.cause.eq(engine.cause),
             builder.root.eq(engine.root),
+            engine.image.addr.eq(image.read_addr),
+            image.read_data.eq(engine.image.data),
             image.read_ready.eq(1),
             self.system.cleared.eq(clear.done),
         ]
@@ -218,7 +221,6 @@ class LivetrapSoC(wiring.Component):
             registers.refused.eq(builder.refused),
             registers.sign_cycles.eq(signer.cycles),
             facts.ticks.eq(self.system.ticks),
-            facts.cause.eq(engine.cause),
             facts.inputs.eq(self.ingest.inputs),
             facts.records.eq(self.ingest.records),
             facts.words.eq(self.ingest.words),

@@ -27,7 +27,6 @@ FACTS = data.StructLayout(
         "macs": 64,
         "steps": 64,
         "descriptor": 64,
-        "cause": 4,
         "inputs": data.ArrayLayout(64, DIGEST_WORDS),
         "records": 64,
         "words": 32,
@@ -77,7 +76,8 @@ class StatementBuilder(wiring.Component):
     chip has no identity yet, when kind is snapshot and no finished capture awaits its statement, or when kind
     is zero or above update/error. slot_*: firmware's 32-bit words, 0-7 nonce, 8-15 digest; ignored while busy.
     instant: the cycle in which a capture starts; `facts` of that cycle belong to the snapshot's statement, and
-    for other kinds those of the request. stated: one cycle when a snapshot's facts and root are in the template.
+    for other kinds those of the request. captured: a finished capture awaits its statement, with `cause` and
+    `root`. stated: one cycle when they are in the template and the next capture may start.
     message_*: Sig_structure for the signer (data in the cycle after the address). read_*: COSE_Sign1.
     The walk over the template takes a cycle for each of its bytes; then the signature, then the chain hash.
     sign: one cycle, in which the message is complete. signature_*: eight 64-bit words, byte 0 least significant.
@@ -104,6 +104,7 @@ class StatementBuilder(wiring.Component):
                 "facts": In(FACTS),
                 "instant": In(1),
                 "captured": In(1),
+                "cause": In(4),
                 "root": In(data.ArrayLayout(64, DIGEST_WORDS)),
                 "stated": Out(1),
                 "seq": Out(64),
@@ -149,7 +150,7 @@ class StatementBuilder(wiring.Component):
             "macs": [_big_endian(facts.macs, 8)],
             "steps": [_big_endian(facts.steps, 8)],
             "descriptor": [_big_endian(facts.descriptor, 8)],
-            "cause": [Mux(is_snapshot, facts.cause, 0)],
+            "cause": [Mux(is_snapshot, self.cause, 0)],
             "firmware": list(self.measurement),
             "security_version": [_big_endian(self.security_version, 4)],
             "chain": list(chain),

@@ -61,6 +61,8 @@ class Chip:
         }
         for name, value in self.fixed.items():
             self.block.set(name, int.from_bytes(value, "little"))
+        self.cause = self.random.choice([1, 2, 3, 9, 10, 11])
+        self.block.set("cause", self.cause)
         self.bootcount, self.version = self.random.getrandbits(32), self.random.getrandbits(32)
         self.block.set_all(
             {"bootcount": self.bootcount, "security_version": self.version, "identified": 1, "signature_valid": 0}
@@ -72,7 +74,6 @@ class Chip:
             "macs": self.random.getrandbits(64),
             "steps": self.random.getrandbits(64),
             "descriptor": self.random.getrandbits(64),
-            "cause": self.random.choice([1, 2, 3, 9, 10, 11]),
             "inputs": self.random.getrandbits(256),
             "records": self.random.getrandbits(64),
             "words": self.random.getrandbits(32),
@@ -141,7 +142,7 @@ class Chip:
             "digest": self.fixed["root"] if kind is Kind.SNAPSHOT else digest,
             **facts,
             "inputs": facts["inputs"].to_bytes(32, "little"),
-            "cause": facts["cause"] if kind is Kind.SNAPSHOT else 0,
+            "cause": self.cause if kind is Kind.SNAPSHOT else 0,
         }
         statement = golden.encode(values, SEED)
         self.chain, self.seq = golden.chained(self.chain, statement), self.seq + 1
