@@ -1,4 +1,4 @@
-"""The snapshot engine: accelerator memory, and the signed truth about what was in it at an instant."""
+"""The snapshot engine: accelerator memory, and the Merkle root of what was in it at an instant."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
@@ -47,7 +47,8 @@ class SnapshotEngine(wiring.Component):
       may have cut off a capture. Triggers stay latched.
 
     Counters, modulo 2**32, since reset:
-    * `captures`: captures done. `capture_cycles`: cycles from `instant` to `done` of the last one.
+    * `captures`: captures done, counted in the first cycle of `done`. `capture_cycles`: cycles from `instant` to
+      `done` of the last capture, or so far of one in progress.
     * `stall_cycles`: cycles in which `user` was valid and not ready.
     """
 
@@ -59,6 +60,8 @@ class SnapshotEngine(wiring.Component):
         shadow_memory: type[wiring.Component] = ShadowMemory,
         shadowed_bits: type[wiring.Component] = ShadowedBits,
     ):
+        if config.weight_bytes % config.page_bytes or config.page_bytes % WORD_BYTES:
+            raise ValueError(f"{config.weight_bytes} bytes are not whole pages of {config.page_bytes} bytes, or whole words")
         self.config = config
         self._memories = (weight_memory, shadow_memory, shadowed_bits)
         words = config.weight_words
@@ -113,13 +116,12 @@ class SnapshotEngine(wiring.Component):
             self.root.eq(tree.root),
         ]
 
-        self._start_captures(m, copy)
-        self._count(m, tree)
+        self._choose_instant(m)
+        self._follow_capture(m, copy, tree)
         return m
 
-    def _start_captures(self, m, copy):
-        """Latches triggers and chooses the instant."""
-        random, requested = Signal(), Signal()
+    def _choose_instant(self, m):
+        random, requested, request_taken = Signal(), Signal(), Signal()
         request_cause = Signal(4)
         waited = Signal(range(self.config.boundary_timeout + 1))
         may_start, forced = Signal(), Signal()
@@ -128,23 +130,34 @@ class SnapshotEngine(wiring.Component):
             may_start.eq(self.pending & ~self.hold & ~self.clearing & ~self.capturing),
             forced.eq(~self.boundary & (waited == self.config.boundary_timeout)),
             self.instant.eq(may_start & (self.boundary | forced)),
+            request_taken.eq(self.instant & ~random),
         ]
-        with m.If(may_start & ~self.instant):
-            m.d.sync += waited.eq(waited + 1)
-        with m.Else():
+        with m.If(~may_start | self.instant):
             m.d.sync += waited.eq(0)
+        with m.Else():
+            m.d.sync += waited.eq(waited + 1)
 
         with m.If(self.instant):
             m.d.sync += self.cause.eq(Mux(random, Cause.RANDOM, request_cause) | Mux(forced, FORCED, 0))
-            with m.If(random):
-                m.d.sync += random.eq(0)
-            with m.Else():
-                m.d.sync += requested.eq(0)
-        with m.If(self.random):
-            m.d.sync += random.eq(1)
-        with m.If(self.request & ~requested):
+        with m.If(self.random | self.instant):
+            m.d.sync += random.eq(self.random)
+        with m.If(self.request & (~requested | request_taken)):
             m.d.sync += [requested.eq(1), request_cause.eq(self.request_cause)]
-        return m
+        with m.Elif(request_taken):
+            m.d.sync += requested.eq(0)
 
-    def _count(self, m, tree):
-        """Follows the capture until the root is there."""
+    def _follow_capture(self, m, copy, tree):
+        started = Signal()
+        m.d.comb += [
+            self.done.eq(tree.done),
+            self.capturing.eq(started & ~tree.done),
+            self.clearing.eq(~copy.ready & ~self.capturing),
+        ]
+        with m.If(self.instant):
+            m.d.sync += [started.eq(1), self.capture_cycles.eq(1)]
+        with m.Elif(self.capturing):
+            m.d.sync += self.capture_cycles.eq(self.capture_cycles + 1)
+        with m.Elif(started):
+            m.d.sync += [started.eq(0), self.captures.eq(self.captures + 1)]
+        with m.If(self.user.valid & ~self.user.ready):
+            m.d.sync += self.stall_cycles.eq(self.stall_cycles + 1)

@@ -1,7 +1,7 @@
 """The snapshot's Merkle tree, from RFC 9162 section 2.1 with this project's hash.
 
-Leaf = TurboSHAKE128(page, D=LEAF), node = TurboSHAKE128(left ‖ right, D=NODE). A tree of n > 1 leaves splits at
-the largest power of two below n. Digests are 32 bytes. All functions are pure.
+Leaf = TurboSHAKE128(page, D=LEAF), node = TurboSHAKE128(left ‖ right, D=NODE). A tree of n > 1 leaves splits
+at the largest power of two below n. Digests are 32 bytes. All functions are pure.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ def leaf_digests(image: bytes, page_bytes: int = PAGE_BYTES) -> list[bytes]:
     Raises ValueError when the image is empty or not a whole number of pages.
     """
     if not image or len(image) % page_bytes:
-        raise ValueError(f"an image of {len(image)} bytes is not a whole number of pages of {page_bytes} bytes")
+        raise ValueError(f"an image of {len(image)} bytes is no whole number of pages of {page_bytes} bytes")
     return [leaf_digest(image[offset : offset + page_bytes]) for offset in range(0, len(image), page_bytes)]
 
 
 def split(size: int) -> int:
-    """Leaves in the left subtree of a tree of `size` > 1 leaves: the largest power of two below it (2.1.1)."""
+    """Leaves in the left subtree of a tree of `size` > 1: the largest power of two below it (2.1.1)."""
     return 1 << (size - 1).bit_length() - 1
 
 
@@ -68,8 +68,8 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 def root_from_proof(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
     """Root of a tree of `size` leaves which the proof gives for `leaf` at `index` (2.1.3.2).
 
-    The leaf is in the tree when this is the tree's root. Raises ValueError when no leaf has that index, or when
-    the proof has not the length that index and size determine.
+    The leaf is in the tree when this is the tree's root. Raises ValueError when no leaf has that index, or
+    when the proof has not the length that index and size determine.
     """
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} is not in a tree of {size} leaves")
