@@ -2,35 +2,22 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-LANES = 25
-LANE_BITS = 64
-ROUNDS = 24
-
-ROTATIONS = (
-    0, 1, 62, 28, 27,
-    36, 44, 6, 55, 20,
-    3, 10, 43, 25, 39,
-    41, 45, 15, 21, 8,
-    18, 2, 61, 56, 14,
-)  # fmt: skip
-"""Left rotation of lane x + 5y by rho (FIPS 202 3.2.2, table 2, modulo 64)."""
-
-ROUND_CONSTANTS = (
-    0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000,
-    0x000000000000808B, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
-    0x000000000000008A, 0x0000000000000088, 0x0000000080008009, 0x000000008000000A,
-    0x000000008000808B, 0x800000000000008B, 0x8000000000008089, 0x8000000000008003,
-    0x8000000000008002, 0x8000000000000080, 0x000000000000800A, 0x800000008000000A,
-    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
-)  # fmt: skip
-"""Round constants of iota (FIPS 202 3.2.5)."""
-
-CONSTANT_BITS = tuple((1 << j) - 1 for j in range(7))
-"""The only bit positions at which a round constant can be set."""
+from .keccak_steps import (
+    CONSTANT_BITS,
+    LANE_BITS,
+    LANES,
+    ROUNDS,
+    chi,
+    column_parities,
+    compact_constants,
+    named,
+    rho_pi,
+    round_constant,
+)
 
 
 class PermutationSignature(wiring.Signature):
@@ -58,46 +45,14 @@ class PermutationSignature(wiring.Signature):
         )
 
 
-def round_constant(compact: Value) -> Value:
-    """The 64-bit round constant of its seven bits at CONSTANT_BITS."""
-    bits = [Const(0, 1)] * LANE_BITS
-    for j, position in enumerate(CONSTANT_BITS):
-        bits[position] = compact[j]
-    return Cat(*bits)
-
-
-def compact_round_constants(first: int = 0, step: int = 1) -> list[int]:
-    """Each `step`-th round constant from `first` on, reduced to its seven bits at CONSTANT_BITS."""
-    return [
-        sum((constant >> position & 1) << j for j, position in enumerate(CONSTANT_BITS))
-        for constant in ROUND_CONSTANTS[first::step]
-    ]
-
-
-def keccak_round(m: Module, lanes: Sequence[Value], constant: Value, name: str = "round") -> list[Signal]:
-    """One round of FIPS 202 3.2 as combinational logic of `m`; returns the 25 lanes after iota.
-
-    Every intermediate lane is a signal of its own, so that a simulator works on 64-bit words.
-    """
-
-    def wires(step: str, values: Sequence[Value]) -> list[Signal]:
-        signals = [Signal(LANE_BITS, name=f"{name}_{step}_{i}") for i in range(len(values))]
-        m.d.comb += [signal.eq(value) for signal, value in zip(signals, values, strict=True)]
-        return signals
-
-    parity = wires(
-        "parity", [lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20] for x in range(5)]
-    )
-    effect = wires("effect", [parity[(x - 1) % 5] ^ parity[(x + 1) % 5].rotate_left(1) for x in range(5)])
-    theta = wires("theta", [lanes[i] ^ effect[i % 5] for i in range(LANES)])
-    rho_pi: list[Value] = [Const(0, LANE_BITS)] * LANES
-    for y in range(5):
-        for x in range(5):
-            source = x + 5 * y
-            rho_pi[y + 5 * ((2 * x + 3 * y) % 5)] = theta[source].rotate_left(ROTATIONS[source])
-    b = wires("rho_pi", rho_pi)
-    chi = [b[5 * y + x] ^ (~b[5 * y + (x + 1) % 5] & b[5 * y + (x + 2) % 5]) for y in range(5) for x in range(5)]
-    return wires("iota", [chi[0] ^ constant, *chi[1:]])
+def keccak_round(m: Module, lanes: Sequence[Value], constant: Value, name: str) -> list[Signal]:
+    """One round of FIPS 202 3.2 as combinational logic of `m`; returns the 25 lanes after iota."""
+    parity = named(m, f"{name}_parity", column_parities(lanes), LANE_BITS)
+    effect = [parity[(x - 1) % 5] ^ parity[(x + 1) % 5].rotate_left(1) for x in range(5)]
+    effect = named(m, f"{name}_effect", effect, LANE_BITS)
+    theta = named(m, f"{name}_theta", [lanes[i] ^ effect[i % 5] for i in range(LANES)], LANE_BITS)
+    after_chi = chi(named(m, f"{name}_pi", rho_pi(theta), LANE_BITS))
+    return named(m, f"{name}_iota", [after_chi[0] ^ constant, *after_chi[1:]], LANE_BITS)
 
 
 class KeccakPermutation(wiring.Component):
@@ -128,7 +83,7 @@ class KeccakPermutation(wiring.Component):
         ]
         permuted: Sequence[Value] = self.state
         for i in range(self.rounds_per_cycle):
-            constants = Array(compact_round_constants(i, self.rounds_per_cycle))
+            constants = Array(compact_constants(i, self.rounds_per_cycle))
             compact = Signal(len(CONSTANT_BITS), name=f"constant_{i}")
             m.d.comb += compact.eq(constants[step])
             permuted = keccak_round(m, permuted, round_constant(compact), name=f"round_{i}")

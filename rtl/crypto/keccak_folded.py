@@ -1,22 +1,26 @@
 """Keccak-p[1600, 12 or 24] (FIPS 202 section 3) with several clock cycles in a round: a few slices in a cycle."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 
-from .keccak import (
+from .keccak import PermutationSignature
+from .keccak_steps import (
     CONSTANT_BITS,
     LANE_BITS,
+    LANES,
     ROUNDS,
-    PermutationSignature,
     chi,
-    compact_round_constants,
+    column_parities,
+    compact_constants,
+    named,
+    rho_pi,
 )
 
 FOLDINGS = (1, 2, 4, 8, 16, 32)
 
 
 class FoldedKeccakPermutation(wiring.Component):
-    """Keccak-p[1600, 12 or 24], `slices_per_cycle` (1, 2, 4, 8, 16 or 32) slices in a cycle. Ports: PermutationSignature.
+    """Keccak-p[1600, 12 or 24], `slices_per_cycle` (one of FOLDINGS) slices in a cycle. Ports: PermutationSignature.
 
     The lanes are shift registers. A pass of 64 / slices_per_cycle cycles takes every slice once through chi and iota
     of one round and theta of the next, and ends with rho and pi, which are wires. The first pass is theta alone, the
@@ -39,24 +43,61 @@ class FoldedKeccakPermutation(wiring.Component):
         permuting = Signal()
         step = Signal(range(steps))
         round_index = Signal(range(ROUNDS))
-        theta_only = Signal()
-        before = [Signal(name=f"parity_before_{x}") for x in range(5)]
+        with_chi = Signal()
+        with_theta = Signal()
+        pass_ends = Signal()
+        m.d.comb += [
+            self.ready.eq(~permuting),
+            with_theta.eq(~with_chi | (round_index != ROUNDS - 1)),
+            pass_ends.eq(permuting & (step == steps - 1)),
+        ]
 
-        last_step = step == steps - 1
-        last_pass = Signal()
-        m.d.comb += [self.ready.eq(~permuting), last_pass.eq(~theta_only & (round_index == ROUNDS - 1))]
-
-        constant = Signal(k)
         compact = Signal(len(CONSTANT_BITS))
-        m.d.comb += compact.eq(Array(compact_round_constants())[round_index])
+        constant = Signal(k)
+        bits: list[Value] = [Const(0, 1)] * k
         for j, position in enumerate(CONSTANT_BITS):
-            with m.If(~theta_only & (step == position // k)):
-                m.d.comb += constant[position % k].eq(compact[j])
+            bits[position % k] = bits[position % k] | (compact[j] & (step == position // k))
+        m.d.comb += [
+            compact.eq(Array(compact_constants())[round_index]),
+            constant.eq(Cat(*bits) & with_chi.replicate(k)),
+        ]
 
-        def wires(name: str, values: list[Value]) -> list[Signal]:
-            signals = [Signal(k, name=f"{name}_{i}") for i in range(len(values))]
-            m.d.comb += [signal.eq(value) for signal, value in zip(signals, values, strict=True)]
-            return signals
+        slices = chi([lane[:k] for lane in self.state], with_chi.replicate(k))
+        slices = named(m, "iota", [slices[0] ^ constant, *slices[1:]], k)
+        parity = named(m, "parity", column_parities(slices), k)
+        last_parity = [Signal(name=f"last_parity_{x}") for x in range(5)]
+        effect = [
+            (parity[(x - 1) % 5] ^ Cat(last_parity[(x + 1) % 5], parity[(x + 1) % 5])[:k]) & with_theta.replicate(k)
+            for x in range(5)
+        ]
+        effect = named(m, "effect", effect, k)
+        theta = named(m, "theta", [slices[i] ^ effect[i % 5] for i in range(LANES)], k)
+        shifted = named(m, "shifted", [Cat(lane[k:], new) for lane, new in zip(self.state, theta, strict=True)], 64)
+        # Slice 0 went through theta before the parity of slice 63, its neighbour, was known.
+        whole = [Cat(lane[0] ^ parity[(i % 5 + 1) % 5][-1], lane[1:]) for i, lane in enumerate(shifted)]
 
-        slices = [lane[:k] for lane in self.state]
-        nonlinear = chi(slices, Mux(theta_only, 0, Const(-1, k)))
+        with m.If(self.ready & self.load):
+            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, self.state_in, strict=True)]
+        with m.Elif(pass_ends & with_theta):
+            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, rho_pi(whole), strict=True)]
+        with m.Elif(permuting):
+            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, shifted, strict=True)]
+
+        with m.If(permuting):
+            m.d.sync += [
+                step.eq(step + 1),
+                *(last.eq(lane[-1]) for last, lane in zip(last_parity, parity, strict=True)),
+            ]
+        with m.If(pass_ends):
+            m.d.sync += [step.eq(0), with_chi.eq(1), *(last.eq(0) for last in last_parity)]
+            with m.If(with_chi):
+                m.d.sync += round_index.eq(round_index + 1)
+            with m.If(~with_theta):
+                m.d.sync += permuting.eq(0)
+        with m.If(self.ready & self.start):
+            m.d.sync += [permuting.eq(1), with_chi.eq(0), step.eq(0)]
+            with m.If(self.rounds_24):
+                m.d.sync += round_index.eq(0)
+            with m.Else():
+                m.d.sync += round_index.eq(ROUNDS // 2)
+        return m
