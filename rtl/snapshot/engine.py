@@ -35,8 +35,8 @@ class SnapshotEngine(wiring.Component):
     * `pending`: a trigger is latched; from the cycle after its pulse.
 
     Capture. It starts in the first cycle with `pending` and `boundary`, and neither `hold`, `clearing` nor
-    `capturing`; or, after config.boundary_timeout such cycles without `boundary`, in the next one without it, and then
-    FORCED is added to the cause.
+    `capturing`; or, after config.boundary_timeout such cycles in a row without `boundary`, in the next one, and
+    then FORCED is added to the cause.
     * `instant`: 1 in the cycle in which it starts: writes of earlier cycles are in the image, those of this cycle
       are not. It depends on `boundary` and `hold` in the same cycle.
     * `capturing`: from the cycle after `instant` until `done`.
@@ -61,7 +61,10 @@ class SnapshotEngine(wiring.Component):
         shadowed_bits: type[wiring.Component] = ShadowedBits,
     ):
         if config.weight_bytes % config.page_bytes or config.page_bytes % WORD_BYTES:
-            raise ValueError(f"{config.weight_bytes} bytes are not whole pages of {config.page_bytes} bytes, or whole words")
+            raise ValueError(
+                f"{config.weight_bytes} bytes of weights, {config.page_bytes} bytes in a page: "
+                f"a page is a whole number of {WORD_BYTES}-byte words, and the weights of pages"
+            )
         self.config = config
         self._memories = (weight_memory, shadow_memory, shadowed_bits)
         words = config.weight_words
