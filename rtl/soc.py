@@ -198,6 +198,7 @@ class LivetrapSoC(wiring.Component):
             registers.captures.eq(engine.captures),
             registers.capture_cycles.eq(engine.capture_cycles),
             registers.stall_cycles.eq(engine.stall_cycles),
+            registers.capture_cause.eq(engine.cause),
             builder.instant.eq(engine.instant),
             builder.captured.eq(captured),
             builder.cause.eq(engine.cause),

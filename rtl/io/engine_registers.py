@@ -22,7 +22,7 @@ class TriggerRegisters(RegisterPeripheral):
 class SnapshotRegisters(RegisterPeripheral):
     """request: one cycle, with `cause`, when the CPU asks for a snapshot. The rest is shown as it is.
 
-    done: the root is valid and no statement carries it yet.
+    done: the root is valid and no statement carries it yet. capture_cause (register `cause`): of the last capture.
     """
 
     def __init__(self):
@@ -33,6 +33,7 @@ class SnapshotRegisters(RegisterPeripheral):
                 "captures": read_only(count=32),
                 "capture_cycles": read_only(cycles=32),
                 "stall_cycles": read_only(cycles=32),
+                "cause": read_only(cause=4),
             },
             {
                 "request": Out(1),
@@ -43,6 +44,7 @@ class SnapshotRegisters(RegisterPeripheral):
                 "captures": In(32),
                 "capture_cycles": In(32),
                 "stall_cycles": In(32),
+                "capture_cause": In(4),
             },
         )
 
@@ -59,6 +61,7 @@ class SnapshotRegisters(RegisterPeripheral):
             self.registers["captures"].f.count.r_data.eq(self.captures),
             self.registers["capture_cycles"].f.cycles.r_data.eq(self.capture_cycles),
             self.registers["stall_cycles"].f.cycles.r_data.eq(self.stall_cycles),
+            self.registers["cause"].f.cause.r_data.eq(self.capture_cause),
         ]
         return m
 

@@ -16,7 +16,7 @@ class LinkPeripheral(RegisterPeripheral):
 
     rx: bytes from the host; ready while fewer than RX_DEPTH bytes wait.
     tx: bytes to the host, in order; at most TX_DEPTH wait. A byte written while tx_ready is 0 is dropped.
-    Reading `rx` takes the byte when its `valid` is 1.
+    Reading `rx` takes the byte when its `valid` is 1. tx_room: bytes that `tx` takes without loss.
     """
 
     def __init__(self):
@@ -25,6 +25,7 @@ class LinkPeripheral(RegisterPeripheral):
                 "rx": read_only(data=8, valid=1),
                 "tx": write_only(data=8),
                 "status": read_only(tx_ready=1, rx_valid=1),
+                "tx_room": read_only(bytes=10),
             },
             {"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))},
         )
@@ -50,5 +51,6 @@ class LinkPeripheral(RegisterPeripheral):
             tx_fifo.r_en.eq(self.tx.ready),
             status.tx_ready.r_data.eq(tx_fifo.w_rdy),
             status.rx_valid.r_data.eq(rx_fifo.r_rdy),
+            self.registers["tx_room"].f.bytes.r_data.eq(TX_DEPTH - tx_fifo.level),
         ]
         return m

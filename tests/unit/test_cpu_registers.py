@@ -56,6 +56,14 @@ def test_transmitted_bytes_arrive_in_order_with_stalls(link):
     assert bytes(received) == sent
 
 
+def test_transmit_room_counts_down_to_zero_and_is_never_too_much(link):
+    for number in range(TX_DEPTH + 1):
+        room = link.read("tx_room")
+        assert room <= TX_DEPTH - number
+        assert (room > 0) == (number < TX_DEPTH)
+        link.write("tx", number & 0xFF)
+
+
 def test_transmit_status_says_when_there_is_no_room(link):
     for number in range(TX_DEPTH + 1):
         if not link.read("status") & 1:
