@@ -1,5 +1,6 @@
 """Writes a record file while a chip is loaded, so that the file never misses what the chip took."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -49,6 +50,7 @@ class Recorder:
         else:
             self._file.seek(existing.intact_bytes)
             self._file.truncate()
+        self._count = 0
         boots = existing.boots if existing else {}
         latest = max(boots, default=0)
         if bootcount < latest:
@@ -92,6 +94,7 @@ class Recorder:
 
     def close(self) -> None:
         if self._file is not None:
+            os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
 

@@ -1,0 +1,36 @@
+"""What the checks look at: the evidence, parsed as far as it parses."""
+
+from dataclasses import dataclass, field
+
+from host.evidence.certificate import Certificate
+from host.evidence.folder import Evidence
+from host.evidence.records import LoadRecord
+from host.evidence.statement import Statement
+
+
+@dataclass(frozen=True)
+class Case:
+    """One verification.
+
+    maker_key: 32 bytes. certificate: None when it is missing, broken or not the maker's. statements: by the
+    seq of their place in the evidence, those that parse. record: None when there is none, or it is broken.
+    nonces: of the inspector, beside the challenges that the evidence holds. pages: (seq or None for all,
+    page) that alone are asked for; empty when the whole of every snapshot is.
+    """
+
+    evidence: Evidence
+    maker_key: bytes
+    certificate: Certificate | None = None
+    statements: dict[int, Statement] = field(default_factory=dict)
+    record: LoadRecord | None = None
+    nonces: tuple[bytes, ...] = ()
+    pages: tuple[tuple[int | None, int], ...] = ()
+
+    @property
+    def in_order(self) -> list[tuple[int, Statement]]:
+        return sorted(self.statements.items())
+
+
+def name_of(seq: int) -> str:
+    """How a statement is called in every message."""
+    return f"statement {seq}"

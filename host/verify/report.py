@@ -1,0 +1,95 @@
+"""What verification says: checks with verdicts, and the exit code that follows from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from host.errors import FieldError
+
+
+class Verdict(Enum):
+    VERIFIED = "verified"
+    REJECTED = "rejected"
+    UNCHECKED = "cannot be checked"
+    """Something that the check needs is not in the evidence."""
+    NOT_ASKED = "not asked for"
+    """The caller left the check out; it does not count."""
+
+
+_EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.REJECTED: 1, Verdict.UNCHECKED: 3}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check. reason: one line. statement: the seq it is about, if it is about one.
+
+    field, expected and found are set when it is rejected.
+    """
+
+    name: str
+    verdict: Verdict
+    reason: str
+    statement: int | None = None
+    field: str | None = None
+    expected: str | None = None
+    found: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        values = {**vars(self), "verdict": self.verdict.value}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def verified(name: str, reason: str, statement: int | None = None) -> Check:
+    return Check(name, Verdict.VERIFIED, reason, statement)
+
+
+def unchecked(name: str, reason: str, statement: int | None = None) -> Check:
+    return Check(name, Verdict.UNCHECKED, reason, statement)
+
+
+def not_asked(name: str, reason: str, statement: int | None = None) -> Check:
+    return Check(name, Verdict.NOT_ASKED, reason, statement)
+
+
+def rejected(name: str, error: FieldError, statement: int | None = None) -> Check:
+    return Check(name, Verdict.REJECTED, str(error), statement, error.field, error.expected, error.found)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks in their order. rates: seq of each snapshot to the trigger rate in force, if the record says it."""
+
+    checks: tuple[Check, ...]
+    statements: int
+    snapshots: int
+    rates: dict[int, int | None]
+
+    @property
+    def verdict(self) -> Verdict:
+        """REJECTED if any check is; else UNCHECKED if any is, or none was verified; else VERIFIED."""
+        verdicts = {check.verdict for check in self.checks}
+        for verdict in (Verdict.REJECTED, Verdict.UNCHECKED, Verdict.VERIFIED):
+            if verdict in verdicts:
+                return verdict
+        return Verdict.UNCHECKED
+
+    @property
+    def exit_code(self) -> int:
+        return _EXIT_CODES[self.verdict]
+
+    @property
+    def deciding(self) -> Check | None:
+        """The first check that kept the evidence from being verified."""
+        return next((check for check in self.checks if check.verdict is self.verdict), None) if self.exit_code else None
+
+    def named(self, name: str) -> Sequence[Check]:
+        return [check for check in self.checks if check.name == name]
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "verdict": self.verdict.value,
+            "statements": self.statements,
+            "snapshots": self.snapshots,
+            "trigger_rates": {str(seq): rate for seq, rate in self.rates.items()},
+            "checks": [check.as_json() for check in self.checks],
+        }

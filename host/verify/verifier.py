@@ -1,0 +1,43 @@
+"""The order of the checks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from formats.statement import Kind
+from host.evidence.folder import Evidence
+
+from .case import Case
+from .continuity import check_chain, check_challenges, check_seq
+from .identity import check_certificate, check_forks, check_forms, check_signatures
+from .inputs import check_inputs, check_record, trigger_rates
+from .report import Check, Report
+from .roots import check_roots, not_asked_roots
+from .rules import check_rules
+
+
+def verify(
+    evidence: Evidence,
+    maker_key: bytes,
+    nonces: Sequence[bytes] = (),
+    pages: Sequence[tuple[int | None, int]] = (),
+) -> Report:
+    """Everything that the evidence can show, in a fixed order; never raises for what the evidence holds.
+
+    maker_key: 32 bytes, all that is trusted. nonces: inspector's challenges that a head statement must answer.
+    pages: (seq of a snapshot, or None for each; page), to ask for these pages by Merkle proof instead of whole
+    roots.
+    """
+    certificate, certificate_check = check_certificate(evidence, maker_key)
+    statements, form_checks = check_forms(evidence)
+    record, record_checks = check_record(evidence)
+    case = Case(evidence, maker_key, certificate, statements, record, tuple(nonces), tuple(pages))
+    checks: list[Check] = [certificate_check, *form_checks, *check_signatures(case)]
+    checks += [*check_rules(case), *check_seq(case), *check_chain(case), *check_forks(case), *check_challenges(case)]
+    checks += [*record_checks, *check_inputs(case), *check_roots(case), *not_asked_roots(case)]
+    snapshots = sum(statement.kind is Kind.SNAPSHOT for statement in statements.values())
+    return Report(tuple(checks), len(evidence.statements), snapshots, trigger_rates(case))
+
+
+def with_record(evidence: Evidence, record: bytes) -> Evidence:
+    """The evidence with another record of what was loaded than the folder's own."""
+    return replace(evidence, record=record)
