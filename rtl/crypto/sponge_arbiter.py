@@ -42,7 +42,7 @@ class SpongeArbiter(wiring.Component):
         m = Module()
         m.submodules.sponge = sponge = self._sponge
         users = [getattr(self, f"user{index}") for index in range(self._users)]
-        owner = Signal(range(self._users))
+        owner = Signal(max(1, (self._users - 1).bit_length()))
         owned = Signal()
 
         with m.If(~owned):

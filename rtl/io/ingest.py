@@ -102,7 +102,7 @@ class Ingest(RegisterPeripheral):
             with m.Elif(~word_valid):
                 m.d.sync += [word.eq(Cat(low, bus.dat_w)), word_valid.eq(1), has_low.eq(0), bus.ack.eq(1)]
 
-        step = Signal(range(2 * DIGEST_WORDS + 2))
+        step = Signal(range(2 * DIGEST_WORDS + 2 + 1))
         payload_digest = Signal(data.ArrayLayout(64, DIGEST_WORDS))
         header = Signal(data.ArrayLayout(64, 2))
         m.d.comb += [header[0].eq(Cat(kind, Const(0, 24), length)), header[1].eq(address)]
@@ -177,16 +177,19 @@ class Ingest(RegisterPeripheral):
 
             with m.State("INPUTS"):
                 # The new digest is gathered aside, so that `inputs` and `records` change in one cycle.
-                m.d.comb += [sponge.domain.eq(Domain.INPUTS), sponge.digest.ready.eq(step != DIGEST_WORDS)]
-                with m.If(step == DIGEST_WORDS):
-                    m.d.comb += sponge.restart.eq(1)
-                    m.d.sync += [
-                        self.inputs.eq(payload_digest),
-                        self.records.eq(self.records + 1),
-                        self.words.eq(0),
-                        active.eq(0),
-                    ]
-                    m.next = "IDLE"
-                with m.Elif(sponge.digest.valid):
+                m.d.comb += [sponge.domain.eq(Domain.INPUTS), sponge.digest.ready.eq(1)]
+                with m.If(sponge.digest.valid):
                     m.d.sync += [payload_digest[step[:2]].eq(sponge.digest.payload), step.eq(step + 1)]
+                    with m.If(step == DIGEST_WORDS - 1):
+                        m.next = "COMPLETE"
+
+            with m.State("COMPLETE"):
+                m.d.comb += sponge.restart.eq(1)
+                m.d.sync += [
+                    self.inputs.eq(payload_digest),
+                    self.records.eq(self.records + 1),
+                    self.words.eq(0),
+                    active.eq(0),
+                ]
+                m.next = "IDLE"
         return m

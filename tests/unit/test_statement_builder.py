@@ -93,10 +93,11 @@ class Chip:
         self.block.step()
         self.block.set("request", 0)
 
-    def sign(self) -> bytes:
+    def sign(self, elapsed: int = 0) -> bytes:
         """Plays the signer; disturbs every input meanwhile, since the statement must be what it was."""
-        walk = self.block.step_until("sign", limit=600)
-        assert walk == len(layout().sig_structure_prefix) + len(layout().statement_prefix) + len(layout().payload) + 2
+        walk = elapsed + self.block.step_until("sign", limit=600)
+        templates = (layout().sig_structure_prefix, layout().statement_prefix, layout().payload)
+        assert walk == sum(map(len, templates)) + 2
         self.block.step()
         length = self.block.get("message_length")
         message = b""
@@ -177,7 +178,7 @@ def test_firmware_cannot_choose_a_snapshot_s_digest_nor_write_while_busy():
     chip.block.set_all({"instant": 0, "captured": 1})
     chip.request(Kind.SNAPSHOT)
     chip.slots()
-    chip.sign()
+    chip.sign(elapsed=16)
     made = chip.statement()
     assert digest not in made and chip.fixed["root"] in made
     assert made == chip.expected(Kind.SNAPSHOT, facts, nonce, digest)
