@@ -68,8 +68,8 @@ def closing_merges(pages: int) -> list[Merge]:
             waiting.difference_update(children(node))
             waiting.add(node)
 
-    newest: Subtree | None = (0, pages - 1)
-    waiting.add((0, pages - 1))
+    newest = (0, pages - 1)
+    waiting.add(newest)
     merges = []
 
     def merge(left: Subtree, right: Subtree, result: int) -> None:
@@ -88,11 +88,11 @@ def closing_merges(pages: int) -> list[Merge]:
         waiting.add(node)
         newest = node
 
-    right, *lefts = sorted(waiting)
-    for left in lefts:
-        merge(left, right, FREE_SLOT)
-        newest = right
-    if merges:
+    lowest, *lefts = sorted(waiting)
+    if lefts:
+        merge(lefts[0], lowest, FREE_SLOT)
+        merges += [Merge(slot(left), FREE_SLOT, FREE_SLOT, True, False) for left in lefts[1:]]
+    elif merges:
         merges[-1] = replace(merges[-1], result=FREE_SLOT)
     return merges
 
@@ -129,7 +129,8 @@ class MergePlanner(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         closing = closing_merges(self.pages)
-        page, done = Signal(range(self.pages)), Signal(range(self.pages))
+        page = Signal(range(max(self.pages, 2)))
+        done = Signal.like(page)
         merges_made = Signal(range(max(len(closing), 1) + 1))
         m.d.comb += [done.eq(page + 1), self.last.eq(page == self.pages - 1), self.leaf.eq(page & 1)]
 
@@ -148,7 +149,7 @@ class MergePlanner(wiring.Component):
         with m.Else(), m.Switch(done):
             for level in range(len(done) - 1):
                 higher = done[level + 1 :]
-                with m.Case("-" * (len(higher)) + "0" + "1" * level):
+                with m.Case("-" * len(higher) + "0" + "1" * level):
                     m.d.comb += [
                         self.due.eq(higher.any() & (merges_made == 0)),
                         self.left.eq(slot((level, 0))),

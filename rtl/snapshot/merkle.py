@@ -109,7 +109,7 @@ class MerkleTreeHasher(wiring.Component):
         return m
 
     def _gather_pages(self, m, buffer):
-        index = Signal(range(self.page_words))
+        index = Signal(range(max(self.page_words, 2)))
         m.d.comb += [
             buffer.words.valid.eq(self.words.valid),
             buffer.words.p.data.eq(self.words.payload),
