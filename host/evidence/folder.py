@@ -269,6 +269,3 @@ def _write_whole(path: Path, data: bytes) -> None:
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-

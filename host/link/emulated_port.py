@@ -1,9 +1,10 @@
 """The port name `sim`: an emulated chip of its own, which stops when the port is closed."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from host.errors import PortAbsent
+from host.errors import LivetrapError, PortAbsent
 
 from .serial_port import SerialPort
 from .transport import Transport
@@ -11,24 +12,33 @@ from .transport import Transport
 NAME = "sim"
 
 
-def emulator() -> Any:
-    """The class sim.rtl.chip.Chip. Raises PortAbsent when the emulator is not installed."""
+@contextmanager
+def start_chip(**options: Any) -> Iterator[Any]:
+    """A running sim.rtl.chip.Chip with these options.
+
+    Raises PortAbsent when the emulator is not installed, LivetrapError with its own reason when it does not start.
+    """
     try:
-        from sim.rtl.chip import Chip
+        from sim.rtl.build import BuildError
+        from sim.rtl.chip import Chip, EmulatorError
     except ModuleNotFoundError as error:
         raise PortAbsent(
             f"port {NAME}: the emulator is not installed (no module {error.name!r}): pip install 'livetrap[emulator]'"
         ) from error
-    return Chip
+    try:
+        with Chip(**options) as chip:
+            yield chip
+    except (BuildError, EmulatorError) as error:
+        raise LivetrapError(" ".join(str(error).split())) from error
 
 
 class EmulatedPort(Transport):
-    """Starts an emulated chip and talks to it over its pty. Raises PortAbsent when there is no emulator."""
+    """Starts an emulated chip and talks to it over its pty. Raises PortError as `start_chip` does."""
 
     def __init__(self, config: str = "full", seed: int = 0) -> None:
         self.name = NAME
         with ExitStack() as stack:
-            chip = stack.enter_context(emulator()(config=config, seed=seed, link="pty"))
+            chip = stack.enter_context(start_chip(config=config, seed=seed, link="pty"))
             self._port: Transport = stack.enter_context(SerialPort(chip.port))
             self._stack = stack.pop_all()
 

@@ -13,15 +13,17 @@ class Case:
     """One verification.
 
     maker_key: 32 bytes. certificate: None when it is missing, broken or not the maker's. statements: by the
-    seq of their place in the evidence, those that parse. record: None when there is none, or it is broken.
-    nonces: of the inspector, beside the challenges that the evidence holds. pages: (seq or None for all,
-    page) that alone are asked for; empty when the whole of every snapshot is.
+    seq of their place in the evidence, those that parse; signed: those of them that the chip's key signed.
+    record: None when there is none, or it is broken. nonces: of the inspector, beside the challenges that the
+    evidence holds. pages: (seq or None for all, page) that alone are asked for; empty when the whole of every
+    snapshot is.
     """
 
     evidence: Evidence
     maker_key: bytes
     certificate: Certificate | None = None
     statements: dict[int, Statement] = field(default_factory=dict)
+    signed: frozenset[int] = frozenset()
     record: LoadRecord | None = None
     nonces: tuple[bytes, ...] = ()
     pages: tuple[tuple[int | None, int], ...] = ()

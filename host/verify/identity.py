@@ -47,16 +47,22 @@ def check_forms(evidence: Evidence) -> tuple[dict[int, Statement], list[Check]]:
     return parsed, checks
 
 
-def check_signatures(case: Case) -> Iterator[Check]:
-    for seq, statement in case.in_order:
-        if case.certificate is None:
-            yield unchecked(SIGNATURE, "without a certificate by the maker, the chip's key is not known", seq)
-        elif statement.signed_by(case.certificate.public_key):
-            yield verified(SIGNATURE, "signed by the chip's key", seq)
+def check_signatures(
+    statements: dict[int, Statement], certificate: Certificate | None
+) -> tuple[frozenset[int], list[Check]]:
+    """The seqs of the statements that the certified key signed, and the checks."""
+    signed, checks = set(), []
+    for seq, statement in sorted(statements.items()):
+        if certificate is None:
+            checks.append(unchecked(SIGNATURE, "without a certificate by the maker, no key is known", seq))
+        elif statement.signed_by(certificate.public_key):
+            signed.add(seq)
+            checks.append(verified(SIGNATURE, "signed by the chip's key", seq))
         else:
-            expected = f"one by the chip's key {case.certificate.public_key.hex()} over these claims"
+            expected = f"one by the chip's key {certificate.public_key.hex()} over these claims"
             error = FieldError(name_of(seq), "signature", expected, "one that this key did not make over them")
-            yield rejected(SIGNATURE, error, seq)
+            checks.append(rejected(SIGNATURE, error, seq))
+    return frozenset(signed), checks
 
 
 def check_forks(case: Case) -> Iterator[Check]:

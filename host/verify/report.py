@@ -80,7 +80,9 @@ class Report:
     @property
     def deciding(self) -> Check | None:
         """The first check that kept the evidence from being verified."""
-        return next((check for check in self.checks if check.verdict is self.verdict), None) if self.exit_code else None
+        if self.verdict is Verdict.VERIFIED:
+            return None
+        return next((check for check in self.checks if check.verdict is self.verdict), None)
 
     def named(self, name: str) -> Sequence[Check]:
         return [check for check in self.checks if check.name == name]

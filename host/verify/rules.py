@@ -119,4 +119,5 @@ def _same_memory(statement: Statement, roots: dict[tuple[object, ...], Statement
     earlier = roots.setdefault((statement.bootcount, statement.position, *work), statement)
     if earlier.digest == statement.digest:
         return None
-    return "digest", f"{earlier.digest.hex()}, as in statement {earlier.seq} at the same position", statement.digest.hex()
+    expected = f"{earlier.digest.hex()}, as in statement {earlier.seq} at the same position"
+    return "digest", expected, statement.digest.hex()

@@ -30,8 +30,9 @@ def verify(
     certificate, certificate_check = check_certificate(evidence, maker_key)
     statements, form_checks = check_forms(evidence)
     record, record_checks = check_record(evidence)
-    case = Case(evidence, maker_key, certificate, statements, record, tuple(nonces), tuple(pages))
-    checks: list[Check] = [certificate_check, *form_checks, *check_signatures(case)]
+    signed, signature_checks = check_signatures(statements, certificate)
+    case = Case(evidence, maker_key, certificate, statements, signed, record, tuple(nonces), tuple(pages))
+    checks: list[Check] = [certificate_check, *form_checks, *signature_checks]
     checks += [*check_rules(case), *check_seq(case), *check_chain(case), *check_forks(case), *check_challenges(case)]
     checks += [*record_checks, *check_inputs(case), *check_roots(case), *not_asked_roots(case)]
     snapshots = sum(statement.kind is Kind.SNAPSHOT for statement in statements.values())

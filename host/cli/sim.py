@@ -1,0 +1,86 @@
+"""`livetrap sim`."""
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from host import enrol
+from host.device import Device
+from host.evidence import keys
+from host.link.emulated_port import start_chip
+
+from .options import EXISTING_FILE, FILE, as_number
+from .output import notice, print_json, results
+
+INTERRUPTED = 130
+LOOK_SECONDS = 0.5
+"""Between looks at whether the emulator still runs."""
+
+
+@click.command()
+@click.option("--config", default="full", show_default=True, help="A chip configuration: full, tiny or test.")
+@click.option(
+    "--seed",
+    type=as_number,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Of the chip's identity and entropy.",
+)
+@click.option("--pty", "link", flag_value="pty", default=True, help="Link on a pseudo-terminal (the default).")
+@click.option("--tcp", "link", flag_value="tcp", help="Link on a TCP port of this machine.")
+@click.option("--trace", type=FILE, help="Write a waveform: .vcd, or .fst where the lz4 headers are installed.")
+@click.option("--cycles", type=as_number, metavar="N", help="Stop after so many clock cycles.")
+@click.option("--maker-key", type=EXISTING_FILE, help="Certify the chip with this private key before it is offered.")
+@click.option("--json", "as_json", is_flag=True, help="Say where the chip is in one JSON object.")
+def sim(
+    config: str,
+    seed: int,
+    link: str,
+    trace: Path | None,
+    cycles: int | None,
+    maker_key: Path | None,
+    as_json: bool,
+) -> int:
+    """Start an emulated chip: the real RTL, with the real firmware on it. Ctrl-C stops it.
+
+    The same seed gives the same chip; its key is derived from the seed, so it is for development alone.
+
+    \b
+    Examples:
+      livetrap sim
+      livetrap sim --tcp --seed 7 --maker-key maker
+      livetrap sim --config test --trace wave.vcd --cycles 2000000
+    """
+    seed_of_maker = keys.read_private(maker_key) if maker_key else None
+    with start_chip(config=config, seed=seed, link=link, trace=trace, cycle_limit=cycles) as chip:
+        try:
+            if seed_of_maker is not None:
+                with Device.open(chip.port) as device:
+                    enrol.certify(device, seed_of_maker)
+            if as_json:
+                print_json({"port": chip.port, "config": config, "seed": seed})
+            else:
+                results.print(f"a chip of configuration {config} is at {chip.port}; Ctrl-C stops it")
+                results.print(f"[dim]try: livetrap info --port {chip.port}[/dim]")
+            _wait(chip)
+        except KeyboardInterrupt:
+            notice(_ran(chip))
+            return INTERRUPTED
+        notice(_ran(chip))
+    return 0
+
+
+def _wait(chip: Any) -> None:
+    while True:
+        try:
+            chip.wait(LOOK_SECONDS)
+            return
+        except TimeoutError:
+            continue
+
+
+def _ran(chip: Any) -> str:
+    run = chip.stop()
+    return f"{run.cycles} cycles in {run.seconds:.1f} s, {run.mhz:.2f} MHz, stopped by {run.reason}"

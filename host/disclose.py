@@ -1,0 +1,61 @@
+"""Cuts evidence down to single pages of a snapshot, each with its Merkle proof."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from formats.statement import Kind
+from host.errors import EvidenceError, FieldError
+from host.evidence import records, statement
+from host.evidence.folder import Evidence, EvidenceFolder
+from host.evidence.statement import Statement
+from sim.golden.merkle import inclusion_proof, leaf_digests
+
+
+def disclose(evidence: Evidence, out: Path, pages: Sequence[tuple[int, int]]) -> EvidenceFolder:
+    """A folder with all statements and, of the images, only the given (seq, page) with proofs; no record.
+
+    Raises EvidenceError when a page is not there and cannot be had from the record.
+    """
+    folder = EvidenceFolder.create(out, evidence.ueid)
+    with folder.writing():
+        if evidence.certificate is not None:
+            folder.put_certificate(evidence.certificate)
+        for seq, data in evidence.statements.items():
+            folder.put_statement(seq, data)
+        for nonce in evidence.challenges:
+            folder.put_challenge(nonce)
+        for seq, page in pages:
+            found = _snapshot(evidence, seq)
+            if page >= found.pages:
+                raise EvidenceError(f"statement {seq} has {found.pages} pages: there is no page {page}")
+            image = image_of(evidence, found)
+            if image is None:
+                raise EvidenceError(f"statement {seq}: its pages are not all there, and no record gives them")
+            size = found.page_size
+            folder.put_page(seq, page, image[page * size : (page + 1) * size])
+            folder.put_proof(seq, page, inclusion_proof(leaf_digests(image, size), page))
+    return folder
+
+
+def image_of(evidence: Evidence, found: Statement) -> bytes | None:
+    """A snapshot's memory: its pages if all are there, else as the record replays it; unverified."""
+    pages = evidence.pages.get(found.seq, {})
+    if len(pages) == found.pages:
+        return b"".join(pages[page] for page in sorted(pages))
+    if evidence.record is None:
+        return None
+    try:
+        boot = records.parse(evidence.record).boots.get(found.bootcount)
+        return None if boot is None else records.replay(boot, *found.position, found.pages * found.page_size)
+    except FieldError:
+        return None
+
+
+def _snapshot(evidence: Evidence, seq: int) -> Statement:
+    data = evidence.statements.get(seq)
+    if data is None:
+        raise EvidenceError(f"the evidence has no statement {seq}")
+    found = statement.parse(data, f"statement {seq}")
+    if found.kind is not Kind.SNAPSHOT:
+        raise EvidenceError(f"statement {seq} is a {found.kind.name.lower()} statement, not a snapshot")
+    return found
