@@ -225,9 +225,7 @@ def _built(component: Component, name: str) -> Path:
             f"-I{model}", "-shared", "-Wl,-Bsymbolic", "-o", directory / "block.so", unit,
             *verilator.runtime(OPTIMISATION),
         ])  # fmt: skip
-        (directory / "ports").write_text(
-            "\n".join(f"{_unescaped(member)} {int(top) + 1}" for member, top in members)
-        )
+        (directory / "ports").write_text("\n".join(f"{_unescaped(member)} {int(top) + 1}" for member, top in members))
         shutil.rmtree(model)
 
     return built_once(BUILD / "blocks" / f"{name}-{key}", build)

@@ -65,9 +65,7 @@ def run(command: Sequence[str | Path]) -> str:
     return result.stdout
 
 
-def verilate(
-    sources: Sequence[Path], output: Path, *, top: str, prefix: str, flags: Sequence[str] = ()
-) -> None:
+def verilate(sources: Sequence[Path], output: Path, *, top: str, prefix: str, flags: Sequence[str] = ()) -> None:
     """Writes the C++ model, class `prefix`, of module `top` to the folder `output`.
 
     Raises BuildError on any warning that LINT and the sources' own .vlt files do not allow.
