@@ -1,0 +1,25 @@
+#include "ingest.h"
+
+#include <livetrap_csr.h>
+#include <livetrap_formats.h>
+#include <windows.h>
+
+#include "bytes.h"
+#include "timeout.h"
+
+int ingest_record(uint32_t kind, uint32_t address, const uint8_t *payload, uint32_t size) {
+    if (ingest_status_read() & INGEST_STATUS_ACTIVE_MASK) return CHIP_ERROR_HARDWARE;
+    ingest_kind_write(kind);
+    ingest_address_write(address);
+    ingest_length_write(size);
+    ingest_start_write(INGEST_START_START_MASK);
+    if (ingest_status_read() & INGEST_STATUS_REJECTED_MASK) return CHIP_ERROR_HARDWARE;
+
+    for (const uint8_t *end = payload + size; payload != end; payload += 4) ingest_data_write(load_le32(payload));
+
+    const uint64_t start = chip_ticks_read();
+    while (ingest_status_read() & INGEST_STATUS_ACTIVE_MASK) {
+        if (ticks_have_passed(start, INGEST_TICKS)) return CHIP_ERROR_HARDWARE;
+    }
+    return CHIP_ERROR_OK;
+}

@@ -1,0 +1,63 @@
+#include "request.h"
+
+#include "cbor_reader.h"
+#include "runtime.h"
+
+static const struct {
+    const char *key;
+    uint8_t key_size;
+    uint8_t major;
+} fields[FIELD_COUNT] = {
+    [FIELD_ID] = {"id", 2, CBOR_UNSIGNED},     [FIELD_NONCE] = {"nonce", 5, CBOR_BYTES},
+    [FIELD_SEQ] = {"seq", 3, CBOR_UNSIGNED},   [FIELD_OFF] = {"off", 3, CBOR_UNSIGNED},
+    [FIELD_LEN] = {"len", 3, CBOR_UNSIGNED},   [FIELD_ADDR] = {"addr", 4, CBOR_UNSIGNED},
+    [FIELD_DATA] = {"data", 4, CBOR_BYTES},    [FIELD_RATE] = {"rate", 4, CBOR_UNSIGNED},
+    [FIELD_TEXT] = {"d", 1, CBOR_TEXT},
+};
+
+static bool is_duplicate(const struct cbor_item *keys, uint32_t count, const struct cbor_item *key) {
+    for (uint32_t index = 0; index < count; index++) {
+        if (keys[index].argument != key->argument) continue;
+        if (memcmp(keys[index].bytes, key->bytes, (uint32_t)key->argument) == 0) return true;
+    }
+    return false;
+}
+
+static enum request_field find_field(const struct cbor_item *key, uint32_t accepted) {
+    uint32_t field = 0;
+    for (; field < FIELD_COUNT; field++) {
+        if (!(accepted >> field & 1) || key->argument != fields[field].key_size) continue;
+        if (memcmp(key->bytes, fields[field].key, fields[field].key_size) == 0) break;
+    }
+    return (enum request_field)field;
+}
+
+static bool read_pairs(struct request *request, struct cbor_reader *reader, uint32_t pairs, uint32_t accepted) {
+    static struct cbor_item keys[REQUEST_MAX_PAIRS];
+    for (uint32_t count = 0; count < pairs; count++) {
+        struct cbor_item *key = &keys[count];
+        if (!cbor_read(reader, key) || key->major != CBOR_TEXT || is_duplicate(keys, count, key)) return false;
+        const enum request_field field = find_field(key, accepted);
+        if (field == FIELD_COUNT) {
+            if (!cbor_skip(reader)) return false;
+            continue;
+        }
+        struct cbor_item value;
+        if (!cbor_read(reader, &value) || value.major != fields[field].major) return false;
+        request->present |= FIELD_BIT(field);
+        request->field[field].number = value.argument;
+        request->field[field].bytes = value.bytes;
+    }
+    return true;
+}
+
+bool request_read(struct request *request, const uint8_t *body, uint32_t size, uint32_t required, uint32_t optional) {
+    struct cbor_reader reader = {body, body + size};
+    struct cbor_item map;
+    request->present = 0;
+    if (!cbor_read(&reader, &map) || map.major != CBOR_MAP || map.argument > REQUEST_MAX_PAIRS) return false;
+    if (!read_pairs(request, &reader, (uint32_t)map.argument, required | optional)) return false;
+    if (reader.next != reader.end || (request->present & required) != required) return false;
+    if (request_has(request, FIELD_NONCE) && request->field[FIELD_NONCE].number != NONCE_BYTES) return false;
+    return !request_has(request, FIELD_ID) || request->field[FIELD_ID].number <= UINT32_MAX;
+}

@@ -1,0 +1,31 @@
+/* Integers in byte strings, wherever they stand. */
+#ifndef LIVETRAP_BYTES_H
+#define LIVETRAP_BYTES_H
+
+#include <stdint.h>
+
+static inline uint32_t load_be16(const uint8_t *bytes) { return (uint32_t)bytes[0] << 8 | bytes[1]; }
+
+static inline void store_be16(uint8_t *bytes, uint32_t value) {
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
+}
+
+static inline uint64_t load_be64(const uint8_t *bytes) {
+    uint64_t value = 0;
+    for (unsigned index = 0; index < 8; index++) value = value << 8 | bytes[index];
+    return value;
+}
+
+static inline uint32_t load_le32(const uint8_t *bytes) {
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+static inline void store_le32(uint8_t *bytes, uint32_t value) {
+    bytes[0] = (uint8_t)value;
+    bytes[1] = (uint8_t)(value >> 8);
+    bytes[2] = (uint8_t)(value >> 16);
+    bytes[3] = (uint8_t)(value >> 24);
+}
+
+#endif

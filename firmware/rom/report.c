@@ -1,0 +1,55 @@
+#include "report.h"
+
+#include <livetrap_csr.h>
+
+/* Looks at link.status before a character is given up: about 10 ms of a 115200 baud line at 60 MHz. */
+#define SEND_ATTEMPTS 32768u
+
+static void send(char character) {
+    for (uint32_t attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
+        if (link_status_read() & LINK_STATUS_TX_READY_MASK) {
+            link_tx_write((uint8_t)character);
+            return;
+        }
+    }
+}
+
+static void send_text(const char *text) {
+    while (*text) send(*text++);
+}
+
+static void send_hexadecimal(uint32_t value) {
+    for (uint32_t digit = 0; digit < 8; digit++, value <<= 4) send("0123456789abcdef"[value >> 28]);
+}
+
+_Noreturn void rom_restart(void) {
+    chip_reset_write(CHIP_RESET_REQUEST_MASK);
+    for (;;) {
+    }
+}
+
+/* Lets the line leave before the reset empties the link. */
+static void drain(void) {
+    for (volatile uint32_t attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
+    }
+}
+
+_Noreturn void rom_report_trap(uint32_t mcause, uint32_t mepc, uint32_t mtval) {
+    send_text("\nlivetrap: trap mcause=");
+    send_hexadecimal(mcause);
+    send_text(" mepc=");
+    send_hexadecimal(mepc);
+    send_text(" mtval=");
+    send_hexadecimal(mtval);
+    send('\n');
+    drain();
+    rom_restart();
+}
+
+_Noreturn void rom_report_refusal(const char *reason) {
+    send_text("\nlivetrap: ");
+    send_text(reason);
+    send('\n');
+    drain();
+    rom_restart();
+}
