@@ -9,7 +9,8 @@ from formats.hashing import PAGE_BYTES, WORD_BYTES
 class Config:
     """Parameters of a LivetrapSoC.
 
-    weight_bytes: accelerator memory, all of it the snapshot region; a multiple of page_bytes.
+    weight_bytes: accelerator memory, all of it the snapshot region.
+    page_bytes: of a leaf of the Merkle tree. ValueError unless they are whole words and divide weight_bytes.
     rom_bytes, sram_bytes: powers of two.
     rounds_per_cycle: of the snapshot engine's Keccak (1 or 2).
     slices_per_cycle: of the folded Keccaks in ingest and in the trigger (a divisor of 64).
@@ -26,6 +27,13 @@ class Config:
     slices_per_cycle: int = 8
     boundary_timeout: int = 65536
     trigger_rate: int = 1 << 40
+
+    def __post_init__(self) -> None:
+        if self.page_bytes % WORD_BYTES or self.weight_bytes % self.page_bytes:
+            raise ValueError(
+                f"{self.weight_bytes} bytes of weights, {self.page_bytes} bytes in a page: "
+                f"a page is a whole number of {WORD_BYTES}-byte words, and the weights of pages"
+            )
 
     @property
     def pages(self) -> int:

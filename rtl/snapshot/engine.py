@@ -60,11 +60,6 @@ class SnapshotEngine(wiring.Component):
         shadow_memory: type[wiring.Component] = ShadowMemory,
         shadowed_bits: type[wiring.Component] = ShadowedBits,
     ):
-        if config.weight_bytes % config.page_bytes or config.page_bytes % WORD_BYTES:
-            raise ValueError(
-                f"{config.weight_bytes} bytes of weights, {config.page_bytes} bytes in a page: "
-                f"a page is a whole number of {WORD_BYTES}-byte words, and the weights of pages"
-            )
         self.config = config
         self._memories = (weight_memory, shadow_memory, shadowed_bits)
         words = config.weight_words

@@ -1,6 +1,7 @@
 """CopyEngine on memories that spoil every undefined result: whatever is written, the image is the instant's."""
 
 import random
+from functools import cache
 
 import pytest
 from amaranth.hdl import Module
@@ -50,12 +51,18 @@ class CopyWithMemories(wiring.Component):
         return m
 
 
+@cache
+def copy_block():
+    return VerilatedBlock(CopyWithMemories())
+
+
 class Bench:
     """The block, and what its weights should be. `consume` and `write` choose each cycle's stimulus."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.block = VerilatedBlock(CopyWithMemories(), cycle_limit=200_000)
+        self.block = copy_block()
+        self.block.power_on()
         self.weights = [0] * WORDS
         self.block.step_until("ready", limit=WORDS)
         for address in range(WORDS):
