@@ -38,9 +38,10 @@ def show(report: Report) -> None:
             results.print(f"{name:{width}}  [{style}]{verdict.value:9}[/{style}]  {count:>7}  ", end="")
             about = f"statement {first.statement}: " if first.statement is not None and len(checks) == 1 else ""
             results.print((about if verdict is not Verdict.REJECTED else "") + first.reason, markup=False)
-    for seq, rate in report.rates.items():
-        in_force = "the chip's own rate at boot" if rate is None else f"{rate} / 2**64 per tick"
-        results.print(f"{'trigger rate':{width}}  snapshot {seq}: {in_force}")
+    for rate in dict.fromkeys(report.rates.values()):
+        seqs = ", ".join(str(seq) for seq, in_force in report.rates.items() if in_force == rate)
+        in_force = "the chip's own at boot" if rate is None else f"{rate} / 2**64 per tick"
+        results.print(f"{'trigger rate':{width}}  {in_force}, at snapshots {seqs}")
 
 
 @click.command()

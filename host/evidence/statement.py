@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from formats.hashing import DIGEST_BYTES
-from formats.statement import Cause, Claim, Kind, layout
+from formats.statement import FORCED, Cause, Claim, Kind, layout
 from host.errors import FieldError
 
 from . import cbor
@@ -60,6 +60,11 @@ class Statement:
     def position(self) -> tuple[int, int]:
         """How far ingest had come: completed records, and words of the record in progress."""
         return self.records, self.words
+
+    @property
+    def accelerated(self) -> bool:
+        """True when descriptors may have written memory in this boot: then it is not the inputs' alone."""
+        return bool(self.steps or self.descriptor or self.cause & FORCED)
 
     def as_json(self) -> dict[str, object]:
         """Claim name to value, for people's tools: byte strings in hex, enumerations by name."""

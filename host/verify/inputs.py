@@ -53,8 +53,7 @@ def check_inputs(case: Case) -> Iterator[Check]:
         except FieldError as error:
             yield rejected(INPUTS, _of_statement(error, seq), seq)
             continue
-        position = f"{statement.records} records" + (f" and {statement.words} words" if statement.words else "")
-        yield verified(INPUTS, f"the record's digest at {position}", seq)
+        yield verified(INPUTS, "the digest is the record's, at the statement's position in it", seq)
 
 
 def running_digests(boot: tuple[Record, ...]) -> list[bytes]:

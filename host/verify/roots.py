@@ -61,7 +61,7 @@ def _replayed(case: Case, statement: Statement) -> bytes | None:
     record does not reach the position.
     """
     boot = case.record.boots.get(statement.bootcount) if case.record else None
-    if boot is None or statement.descriptor or statement.steps:
+    if boot is None or statement.accelerated:
         return None
     size = statement.pages * statement.page_size
     try:
@@ -88,11 +88,11 @@ def _whole(case: Case, statement: Statement, image: bytes | None) -> Iterator[Ch
     proofs = case.evidence.proofs.get(seq, {})
     if image is not None:
         _compare(statement, snapshot_root(image, statement.page_size), "as the record gives")
-        yield verified(REPLAY, f"replaying {statement.records} records gives the root", seq)
+        yield verified(REPLAY, "the record, replayed to the statement's position, gives the root", seq)
     if len(pages) == statement.pages:
         leaves = [leaf_digest(pages[page]) for page in range(statement.pages)]
         _compare(statement, tree_root(leaves), "as the pages give")
-        yield verified(PAGES, f"{statement.pages} pages give the root", seq)
+        yield verified(PAGES, "the pages give the root", seq)
     for page in sorted(proofs):
         yield _single_page(case, statement, page, image)
     bare = [page for page in sorted(pages) if page not in proofs]

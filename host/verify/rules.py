@@ -1,9 +1,10 @@
 """What a statement may say: by itself, and after the one before it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from formats.hashing import WORD_BYTES
-from formats.statement import FORCED, Cause, Kind
+from formats.statement import Cause, Kind
 from host.errors import FieldError
 from host.evidence.statement import ZEROS, Statement
 
@@ -16,30 +17,57 @@ Finding = tuple[str, str, str]
 """Field, what was expected, what was found."""
 
 
+@dataclass
+class _Past:
+    """What came before a statement.
+
+    previous: the statement before it. snapshot: the last snapshot of this boot. others: the statements of this
+    boot that are no snapshots, and came after that one. roots: the first snapshot at each position.
+    """
+
+    previous: Statement | None = None
+    snapshot: Statement | None = None
+    others: list[Statement] = field(default_factory=list)
+    roots: dict[tuple[object, ...], Statement] = field(default_factory=dict)
+
+    def add(self, statement: Statement) -> None:
+        if self.previous is None or self.previous.bootcount != statement.bootcount:
+            self.snapshot = None
+            self.others.clear()
+        if statement.kind is Kind.SNAPSHOT:
+            self.snapshot = statement
+            self.others.clear()
+        else:
+            self.others.append(statement)
+        self.previous = statement
+
+
 def check_rules(case: Case) -> Iterator[Check]:
     """One check for each statement: the first rule that it breaks, or that it breaks none."""
-    previous: Statement | None = None
-    roots: dict[tuple[object, ...], Statement] = {}
+    past = _Past()
     for seq, statement in case.in_order:
-        finding = next(_findings(case, statement, previous), None) or _same_memory(statement, roots)
+        finding = next(_findings(case, statement, past), None)
         if finding:
             yield rejected(RULES, FieldError(name_of(seq), *finding), seq)
         else:
-            yield verified(RULES, "the claims fit each other and the statement before", seq)
-        previous = statement
+            yield verified(RULES, "the claims fit each other and the statements before", seq)
+        past.add(statement)
 
 
-def _findings(case: Case, statement: Statement, previous: Statement | None) -> Iterator[Finding]:
+def _findings(case: Case, statement: Statement, past: _Past) -> Iterator[Finding]:
     if statement.ueid != case.evidence.ueid:
         yield "ueid", f"the certified {case.evidence.ueid.hex()}", statement.ueid.hex()
     for rule in _ALONE:
         yield from rule(statement)
+    previous = past.previous
     if previous is None or previous.bootcount != statement.bootcount:
         yield from _begins_boot(statement, previous)
     else:
         yield from _continues_boot(statement, previous)
+        yield from _in_order(statement, past)
     if previous is not None:
         yield from _same_chip(statement, previous)
+    yield from _same_memory(statement, past.roots)
 
 
 def _kind_and_cause(statement: Statement) -> Iterator[Finding]:
@@ -50,11 +78,9 @@ def _kind_and_cause(statement: Statement) -> Iterator[Finding]:
 
 
 def _nonce(statement: Statement) -> Iterator[Finding]:
-    challenged = statement.kind is Kind.HEAD or statement.cause in (Cause.CHALLENGE, Cause.CHALLENGE + FORCED)
-    if challenged and statement.nonce == ZEROS:
-        yield "nonce", "an inspector's", "zeros"
-    if not challenged and statement.nonce != ZEROS and statement.kind in (Kind.BOOT, Kind.SNAPSHOT):
-        yield "nonce", "zeros, as no inspector asked", statement.nonce.hex()
+    unasked = statement.kind is Kind.BOOT or statement.cause in (Cause.RANDOM, Cause.RANDOM_FORCED)
+    if unasked and statement.nonce != ZEROS:
+        yield "nonce", "zeros, as nobody asked", statement.nonce.hex()
 
 
 def _geometry(statement: Statement) -> Iterator[Finding]:
@@ -81,20 +107,13 @@ def _begins_boot(statement: Statement, previous: Statement | None) -> Iterator[F
     for name in ("records", "words", "steps", "descriptor"):
         if value := getattr(statement, name):
             yield name, "0, as a boot clears it", str(value)
+    if previous is not None and statement.macs < previous.macs:
+        yield "macs", f"at least {previous.macs}, as in statement {previous.seq}", str(statement.macs)
 
 
 def _continues_boot(statement: Statement, previous: Statement) -> Iterator[Finding]:
     if statement.kind is Kind.BOOT:
         yield "kind", f"another than boot, as boot {statement.bootcount} has one", "boot"
-    for name in ("ticks", "steps", "descriptor", "records"):
-        before, after = getattr(previous, name), getattr(statement, name)
-        if after < before:
-            yield name, f"at least {before}, as in statement {previous.seq}", str(after)
-    if statement.records == previous.records:
-        if statement.words < previous.words:
-            yield "words", f"at least {previous.words}, as in statement {previous.seq}", str(statement.words)
-        if statement.inputs != previous.inputs:
-            yield "inputs", f"{previous.inputs.hex()}, as no record was completed since", statement.inputs.hex()
     if statement.firmware != previous.firmware:
         yield "firmware", f"{previous.firmware.hex()}, as it is locked until a boot", statement.firmware.hex()
     if statement.security_version != previous.security_version:
@@ -102,22 +121,58 @@ def _continues_boot(statement: Statement, previous: Statement) -> Iterator[Findi
         yield "security_version", f"{previous.security_version}, as it is locked until a boot", found
 
 
+def _in_order(statement: Statement, past: _Past) -> Iterator[Finding]:
+    """Within a boot nothing runs backwards.
+
+    A snapshot tells of the instant at which it was taken, and may be stated after a later statement of another
+    kind: then it must fit before that one. Snapshots among themselves, and the others, are in the order of seq.
+    """
+    if statement.kind is Kind.SNAPSHOT:
+        if past.snapshot is not None:
+            yield from _backwards(past.snapshot, statement)
+        for other in past.others:
+            if statement.ticks >= other.ticks:
+                yield from _backwards(other, statement)
+            else:
+                for name, _, found in _backwards(statement, other):
+                    value = getattr(statement, name)
+                    shown = value.hex() if isinstance(value, bytes) else str(value)
+                    yield name, f"one from before statement {other.seq}, whose {name} is {found}", shown
+    else:
+        for earlier in (past.snapshot, *past.others[-1:]):
+            if earlier is not None:
+                yield from _backwards(earlier, statement)
+
+
+def _backwards(earlier: Statement, later: Statement) -> Iterator[Finding]:
+    """What in the `later` statement is less than in the `earlier` one, or differs though nothing came in."""
+    for name in ("ticks", "macs", "steps", "descriptor", "records"):
+        before, after = getattr(earlier, name), getattr(later, name)
+        if after < before:
+            yield name, f"at least {before}, as in statement {earlier.seq}", str(after)
+    if later.records == earlier.records:
+        if later.words < earlier.words:
+            yield "words", f"at least {earlier.words}, as in statement {earlier.seq}", str(later.words)
+        if later.inputs != earlier.inputs:
+            expected = f"{earlier.inputs.hex()}, as in statement {earlier.seq} after as many records"
+            yield "inputs", expected, later.inputs.hex()
+
+
 def _same_chip(statement: Statement, previous: Statement) -> Iterator[Finding]:
-    if statement.macs < previous.macs:
-        yield "macs", f"at least {previous.macs}, as in statement {previous.seq}", str(statement.macs)
     for name in ("pages", "page_size", "region"):
         before, after = getattr(previous, name), getattr(statement, name)
         if after != before:
             yield name, f"{before}, as in statement {previous.seq}", str(after)
 
 
-def _same_memory(statement: Statement, roots: dict[tuple[object, ...], Statement]) -> Finding | None:
-    """Memory is a function of the inputs: two snapshots at one position of one boot show the same."""
-    if statement.kind is not Kind.SNAPSHOT:
-        return None
-    work = (statement.macs, statement.steps, statement.descriptor)
-    earlier = roots.setdefault((statement.bootcount, statement.position, *work), statement)
-    if earlier.digest == statement.digest:
-        return None
-    expected = f"{earlier.digest.hex()}, as in statement {earlier.seq} at the same position"
-    return "digest", expected, statement.digest.hex()
+def _same_memory(statement: Statement, roots: dict[tuple[object, ...], Statement]) -> Iterator[Finding]:
+    """Memory is a function of the inputs: two snapshots at one position of one boot show the same.
+
+    With descriptors, their progress would be part of the position.
+    """
+    if statement.kind is not Kind.SNAPSHOT or statement.accelerated:
+        return
+    earlier = roots.setdefault((statement.bootcount, statement.position), statement)
+    if earlier.digest != statement.digest:
+        expected = f"{earlier.digest.hex()}, as in statement {earlier.seq} at the same position"
+        yield "digest", expected, statement.digest.hex()

@@ -1,0 +1,6 @@
+"""Settings for all tests."""
+
+from hypothesis import settings
+
+settings.register_profile("livetrap", derandomize=True, deadline=None, max_examples=200, database=None)
+settings.load_profile("livetrap")
