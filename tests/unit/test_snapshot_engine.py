@@ -4,7 +4,6 @@ import pytest
 
 from formats.statement import Cause
 from rtl.config import Config
-from rtl.snapshot.engine import SnapshotEngine
 from tests.unit.snapshot_bench import SnapshotBench
 
 TIMEOUT = 20
