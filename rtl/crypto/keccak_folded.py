@@ -1,103 +1,192 @@
-"""Keccak-p[1600, 12 or 24] (FIPS 202 section 3) with several clock cycles in a round: a few slices in a cycle."""
+"""Keccak-p[1600, 12 or 24] (FIPS 202 section 3), many clock cycles to a round, with the state in small memories."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import enum, memory, wiring
+from amaranth.lib.wiring import In, Out
 
-from .keccak import PermutationSignature
 from .keccak_steps import (
     CONSTANT_BITS,
     LANE_BITS,
     LANES,
+    PI_SOURCES,
+    ROTATIONS,
     ROUNDS,
     chi,
     column_parities,
     compact_constants,
     named,
-    rho_pi,
 )
 
 FOLDINGS = (1, 2, 4, 8, 16, 32)
 
 
+class _Phase(enum.Enum, shape=2):
+    IDLE = 0
+    LANE = 1
+    """A lane, or all of them, step by step."""
+    PASS = 2
+    """All slices, step by step."""
+    TURN = 3
+    """Between two passes: the addresses move on by rho, and the last write lands before the next read."""
+
+
 class FoldedKeccakPermutation(wiring.Component):
-    """Keccak-p[1600, 12 or 24], `slices_per_cycle` (one of FOLDINGS) slices in a cycle. Ports: PermutationSignature.
+    """Keccak-p[1600, 12 or 24], `slices_per_cycle` (one of FOLDINGS) slices in a cycle, lane by lane from outside.
 
-    The lanes are shift registers. A pass of 64 / slices_per_cycle cycles takes every slice once through chi and iota
-    of one round and theta of the next, and ends with rho and pi, which are wires. The first pass is theta alone, the
-    last chi and iota alone, so that a permutation has one pass more than rounds.
+    `ready`: one of these operations may be asked for in this cycle; the first in this order is carried out.
+    * `clear`: the state becomes zero. It is undefined after reset.
+    * `absorb`: lane number `lane` (x + 5y) becomes lane ^ `word`. Both are sampled now.
+    * `read`: `value` is lane number `lane` from the next cycle with `ready` on, until the next operation.
+    * `start`: the permutation; `rounds_24` is sampled now: 1 for Keccak-f[1600], 24 rounds; 0 for its last 12.
 
-    From a cycle with `start` to the next one with `ready`: 1 + (rounds + 1) * 64 / slices_per_cycle cycles, with
-    `load` or without.
+    Cycles from an operation to the next `ready`, with N = 64 / slices_per_cycle: N for `clear` and `absorb`, N + 1
+    for `read`, 2 N + 1 + rounds * (N + 3) for `start`.
+
+    A pass takes every slice once through rho, pi, chi and iota of one round and theta of the next; the first is
+    theta alone, the last goes without. Each lane lies in a memory of N words and is rewritten in place: rho of whole
+    words is nothing but an address that starts elsewhere in each round, and lanes with the same rotation in whole
+    words share a memory.
     """
+
+    clear: In(1)
+    absorb: In(1)
+    read: In(1)
+    start: In(1)
+    rounds_24: In(1)
+    lane: In(range(LANES))
+    word: In(LANE_BITS)
+    ready: Out(1)
+    value: Out(LANE_BITS)
 
     def __init__(self, slices_per_cycle: int = 8):
         if slices_per_cycle not in FOLDINGS:
             raise ValueError(f"slices_per_cycle is {slices_per_cycle}, not one of {FOLDINGS}")
         self.slices_per_cycle = slices_per_cycle
-        super().__init__(PermutationSignature())
+        super().__init__()
 
     def elaborate(self, platform):
         m = Module()
         k = self.slices_per_cycle
-        steps = LANE_BITS // k
-        permuting = Signal()
-        step = Signal(range(steps))
+        words = LANE_BITS // k
+
+        phase = Signal(_Phase)
+        step = Signal(range(words))
+        at_end = Signal()
+        clearing = Signal()
+        absorbing = Signal()
+        reading = Signal()
+        lane = Signal(range(LANES))
         round_index = Signal(range(ROUNDS))
         with_chi = Signal()
         with_theta = Signal()
-        pass_ends = Signal()
+        writes = Signal()
         m.d.comb += [
-            self.ready.eq(~permuting),
-            with_theta.eq(~with_chi | (round_index != ROUNDS - 1)),
-            pass_ends.eq(permuting & (step == steps - 1)),
+            at_end.eq(step == words - 1),
+            self.ready.eq((phase == _Phase.IDLE) | ((phase == _Phase.LANE) & at_end & ~reading)),
+            with_theta.eq((phase == _Phase.PASS) & ~(with_chi & (round_index == ROUNDS - 1))),
         ]
+
+        # Memories: what is read in a cycle is the word at `address`, which the same cycle may overwrite.
+        turns = phase == _Phase.TURN
+        moves = (phase == _Phase.LANE) | (phase == _Phase.PASS)
+        writes_all = ((phase == _Phase.PASS) & writes) | ((phase == _Phase.LANE) & clearing)
+        writes_one = (phase == _Phase.LANE) & absorbing
+        current: list[Value] = [Const(0, k)] * LANES
+        new: list[Value] = [Signal(k, name=f"new_{i}") for i in range(LANES)]
+        for distance in sorted({rotation // k for rotation in ROTATIONS}):
+            members = [i for i in range(LANES) if ROTATIONS[i] // k == distance]
+            m.submodules[f"lanes_{distance}"] = lanes = memory.Memory(shape=k * len(members), depth=words, init=[])
+            address = Signal(range(words), name=f"address_{distance}")
+            following = Signal(range(words), name=f"following_{distance}")
+            read_port, write_port = lanes.read_port(), lanes.write_port(granularity=k)
+            m.d.comb += [
+                following.eq(address + Mux(turns, (-2 - distance) % words, moves)),
+                read_port.addr.eq(following),
+                write_port.addr.eq(address),
+                write_port.data.eq(Cat(new[i] for i in members)),
+                write_port.en.eq(Cat(writes_all | (writes_one & (lane == i)) for i in members)),
+            ]
+            m.d.sync += address.eq(following)
+            for position, i in enumerate(members):
+                current[i] = read_port.data[position * k : (position + 1) * k]
+        current = named(m, "current", current, k)
+
+        # The round, on k slices.
+        rotated: list[Value] = []
+        for i, rotation in enumerate(ROTATIONS):
+            if bits := rotation % k:
+                carried = Signal(bits, name=f"carried_{i}", reset_less=True)
+                m.d.sync += carried.eq(current[i][k - bits :])
+                rotated.append(Cat(carried, current[i][: k - bits]))
+            else:
+                rotated.append(current[i])
+        after_chi = chi(named(m, "pi", [rotated[source] for source in PI_SOURCES], k))
 
         compact = Signal(len(CONSTANT_BITS))
-        constant = Signal(k)
-        bits: list[Value] = [Const(0, 1)] * k
+        constant: list[Value] = [Const(0, 1)] * k
         for j, position in enumerate(CONSTANT_BITS):
-            bits[position % k] = bits[position % k] | (compact[j] & (step == position // k))
-        m.d.comb += [
-            compact.eq(Array(compact_constants())[round_index]),
-            constant.eq(Cat(*bits) & with_chi.replicate(k)),
-        ]
+            constant[position % k] = constant[position % k] | (compact[j] & (step == position // k))
+        m.d.comb += compact.eq(Array(compact_constants())[round_index])
+        after_chi[0] = after_chi[0] ^ Cat(*constant)
 
-        slices = chi([lane[:k] for lane in self.state], with_chi.replicate(k))
-        slices = named(m, "iota", [slices[0] ^ constant, *slices[1:]], k)
-        parity = named(m, "parity", column_parities(slices), k)
+        uses_current = ~with_chi & ~clearing
+        before_theta = [
+            (after & with_chi.replicate(k)) ^ (lane & uses_current.replicate(k))
+            for after, lane in zip(after_chi, current, strict=True)
+        ]
+        before_theta = named(m, "before_theta", before_theta, k)
+        parity = named(m, "parity", column_parities(before_theta), k)
         last_parity = [Signal(name=f"last_parity_{x}") for x in range(5)]
+        m.d.sync += [last.eq(now[-1]) for last, now in zip(last_parity, parity, strict=True)]
+        shift = Signal(LANE_BITS)
         effect = [
-            (parity[(x - 1) % 5] ^ Cat(last_parity[(x + 1) % 5], parity[(x + 1) % 5])[:k]) & with_theta.replicate(k)
+            ((parity[(x - 1) % 5] ^ Cat(last_parity[(x + 1) % 5], parity[(x + 1) % 5])[:k]) & with_theta.replicate(k))
+            ^ (shift[:k] & absorbing.replicate(k))
             for x in range(5)
         ]
         effect = named(m, "effect", effect, k)
-        theta = named(m, "theta", [slices[i] ^ effect[i % 5] for i in range(LANES)], k)
-        shifted = named(m, "shifted", [Cat(lane[k:], new) for lane, new in zip(self.state, theta, strict=True)], 64)
-        # Slice 0 went through theta before the parity of slice 63, its neighbour, was known.
-        whole = [Cat(lane[0] ^ parity[(i % 5 + 1) % 5][-1], lane[1:]) for i, lane in enumerate(shifted)]
+        m.d.comb += [new[i].eq(before_theta[i] ^ effect[i % 5]) for i in range(LANES)]
 
-        with m.If(self.ready & self.load):
-            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, self.state_in, strict=True)]
-        with m.Elif(pass_ends & with_theta):
-            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, rho_pi(whole), strict=True)]
-        with m.Elif(permuting):
-            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, shifted, strict=True)]
+        # A word goes in and out of its lane through one shift register.
+        m.d.comb += self.value.eq(shift)
+        with m.If(self.ready & self.absorb):
+            m.d.sync += shift.eq(self.word)
+        with m.Elif(phase == _Phase.LANE):
+            m.d.sync += shift.eq(Cat(shift[k:], Array(current)[lane]))
 
-        with m.If(permuting):
+        with m.Switch(phase):
+            with m.Case(_Phase.LANE):
+                m.d.sync += step.eq(step + 1)
+                with m.If(at_end):
+                    m.d.sync += [step.eq(0), phase.eq(_Phase.IDLE)]
+            with m.Case(_Phase.PASS):
+                m.d.sync += step.eq(step + 1)
+                with m.If(at_end):
+                    m.d.sync += [step.eq(0), writes.eq(1)]
+                with m.If(at_end & writes):
+                    m.d.sync += phase.eq(Mux(with_theta, _Phase.TURN, _Phase.IDLE))
+            with m.Case(_Phase.TURN):
+                m.d.sync += [
+                    phase.eq(_Phase.PASS),
+                    step.eq(words - 2),
+                    writes.eq(0),
+                    with_chi.eq(1),
+                    round_index.eq(round_index + with_chi),
+                ]
+
+        with m.If(self.ready):
+            transfers = self.clear | self.absorb | self.read
             m.d.sync += [
-                step.eq(step + 1),
-                *(last.eq(lane[-1]) for last, lane in zip(last_parity, parity, strict=True)),
+                clearing.eq(self.clear),
+                absorbing.eq(self.absorb & ~self.clear),
+                reading.eq(self.read & ~self.absorb & ~self.clear),
+                lane.eq(self.lane),
+                with_chi.eq(0),
+                writes.eq(0),
+                round_index.eq(Mux(self.rounds_24, 0, ROUNDS // 2)),
             ]
-        with m.If(pass_ends):
-            m.d.sync += [step.eq(0), with_chi.eq(1), *(last.eq(0) for last in last_parity)]
-            with m.If(with_chi):
-                m.d.sync += round_index.eq(round_index + 1)
-            with m.If(~with_theta):
-                m.d.sync += permuting.eq(0)
-        with m.If(self.ready & self.start):
-            m.d.sync += [permuting.eq(1), with_chi.eq(0), step.eq(0)]
-            with m.If(self.rounds_24):
-                m.d.sync += round_index.eq(0)
-            with m.Else():
-                m.d.sync += round_index.eq(ROUNDS // 2)
+            with m.If(transfers):
+                m.d.sync += phase.eq(_Phase.LANE)
+            with m.Elif(self.start):
+                m.d.sync += phase.eq(_Phase.PASS)
         return m
