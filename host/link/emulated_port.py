@@ -19,8 +19,8 @@ def start_chip(**options: Any) -> Iterator[Any]:
     Raises PortAbsent when the emulator is not installed, LivetrapError with its own reason when it does not start.
     """
     try:
-        from sim.rtl.build import BuildError
         from sim.rtl.chip import Chip, EmulatorError
+        from sim.rtl.verilator import BuildError
     except ModuleNotFoundError as error:
         raise PortAbsent(
             f"port {NAME}: the emulator is not installed (no module {error.name!r}): pip install 'livetrap[emulator]'"
