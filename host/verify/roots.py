@@ -89,6 +89,8 @@ def _whole(case: Case, statement: Statement, image: bytes | None) -> Iterator[Ch
     if image is not None:
         _compare(statement, snapshot_root(image, statement.page_size), "as the record gives")
         yield verified(REPLAY, "the record, replayed to the statement's position, gives the root", seq)
+        for page, data in sorted(pages.items()):
+            _compare_page(statement, page, data, image)
     if len(pages) == statement.pages:
         leaves = [leaf_digest(pages[page]) for page in range(statement.pages)]
         _compare(statement, tree_root(leaves), "as the pages give")
@@ -98,10 +100,7 @@ def _whole(case: Case, statement: Statement, image: bytes | None) -> Iterator[Ch
     bare = [page for page in sorted(pages) if page not in proofs]
     if len(pages) == statement.pages or (proofs and not bare):
         return
-    if image is not None:
-        for page in bare:
-            _compare_page(statement, page, pages[page], image)
-    else:
+    if image is None:
         missing = [page for page in range(statement.pages) if page not in pages]
         reason = f"{len(missing)} of {statement.pages} pages are missing, and there is no record that gives them"
         yield unchecked(PAGES, reason, seq)
