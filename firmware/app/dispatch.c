@@ -144,7 +144,8 @@ static bool is_retry(const struct origin *earlier, const struct origin *origin) 
 static void carry_out(const struct command *command, const struct origin *origin, const struct request *request) {
     struct cbor_writer body = body_writer();
     if (!command->changes) {
-        send_outcome(&origin->header, command->carry_out(request, &body), body);
+        const int outcome = command->carry_out(request, &body);
+        send_outcome(&origin->header, outcome, body);
         return;
     }
     if (dispatch.is_pending) {

@@ -1,0 +1,251 @@
+"""When statements are made, what they answer, and how the log behaves when it is full, reset or spoilt."""
+
+import pytest
+
+from formats.link import ChipError, Command
+from formats.statement import Cause, Kind, layout
+from tests.firmware.host_build import WRITE, error, frame, packet, response_body
+
+NONCE = bytes(range(1, 33))
+LOG_CAPACITY = 8
+
+
+def claim(statement: bytes, name: str) -> bytes:
+    start = len(layout().statement_prefix) + layout()[name].offset
+    return statement[start : start + layout()[name].size]
+
+
+def facts(chip, seq: int) -> tuple[int, int, bytes]:
+    """Kind, cause and nonce of a statement, and it does stand where its seq says."""
+    statement = chip.statement(seq)
+    assert int.from_bytes(claim(statement, "seq"), "big") == seq
+    assert claim(statement, "digest") == bytes(32)
+    return claim(statement, "kind")[0], claim(statement, "cause")[0], claim(statement, "nonce")
+
+
+def test_boot_makes_the_first_statement(chip):
+    assert facts(chip, 0) == (Kind.BOOT, Cause.NONE, bytes(32))
+
+
+def test_requests_wait_in_the_link_until_the_boot_statement_is_made(driver):
+    driver.power_on(derived=0)
+    driver.feed(frame(packet(Command.INFO)))
+    driver.poll(500)
+    assert driver.take() == b""
+    driver.set(derived=1)
+    (answer,) = driver.exchange(b"")
+    assert response_body(packet(Command.INFO), answer)["seq"] == 1
+
+
+@pytest.mark.parametrize("missing", ["provisioned", "derived"])
+def test_without_identity_the_chip_says_so_and_boots_later(driver, missing):
+    driver.power_on(**{missing: 0})
+    driver.advance(64 << 17)
+    driver.poll(5)
+    before = driver.lasting_state()
+    refused = error(ChipError.NOT_PROVISIONED)
+    assert driver.read(Command.INFO) == refused
+    assert driver.write(Command.ATTEST, {"nonce": NONCE}) == refused
+    assert driver.write(Command.SNAPSHOT, {}) == refused
+    assert driver.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == refused
+    assert driver.write(Command.TRIGGER, {"rate": 1}) == refused
+    assert driver.read(Command.MEMORY, {"addr": 0, "len": 8}) == {"addr": 0, "zeros": 8}
+    assert driver.lasting_state() == before
+    driver.set(**{missing: 1})
+    driver.poll(1000)
+    assert driver.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == {"records": 1}
+    assert facts(driver, 0)[0] == Kind.BOOT
+
+
+def test_a_boot_statement_that_is_refused_or_overdue_is_a_hardware_error(driver):
+    driver.boot(statement_refused=1)
+    assert driver.write(Command.ATTEST, {"nonce": NONCE}) == error(ChipError.HARDWARE)
+    assert driver.read(Command.INFO)["seq"] == 0
+    driver.power_on(statement_cycles=1 << 40)
+    driver.poll(100)
+    driver.advance(1 << 30)
+    assert driver.write(Command.ATTEST, {"nonce": NONCE}) == error(ChipError.HARDWARE)
+    driver.advance(1 << 40)
+    driver.set(statement_cycles=100)
+    driver.poll(10)
+    assert driver.write(Command.ATTEST, {"nonce": NONCE}) == {"seq": 1}
+
+
+def test_attest_carries_the_nonce(chip):
+    assert chip.write(Command.ATTEST, {"nonce": NONCE}) == {"seq": 1}
+    assert facts(chip, 1) == (Kind.HEAD, Cause.NONE, NONCE)
+    assert chip.write(Command.SNAPSHOT, {}) == {"seq": 2}
+    assert facts(chip, 2) == (Kind.SNAPSHOT, Cause.HOST, bytes(32))
+    assert chip.write(Command.SNAPSHOT, {"nonce": NONCE}) == {"seq": 3}
+    assert facts(chip, 3) == (Kind.SNAPSHOT, Cause.CHALLENGE, NONCE)
+
+
+def test_random_snapshots_are_stated_unasked_and_without_nonce(chip):
+    chip.set(random=1)
+    chip.poll(1000)
+    assert facts(chip, 1) == (Kind.SNAPSHOT, Cause.RANDOM, bytes(32))
+
+
+@pytest.mark.parametrize("moment", range(0, 1000, 40))
+@pytest.mark.parametrize("command", [Command.SNAPSHOT, Command.ATTEST])
+def test_a_request_is_answered_by_its_own_statement_whatever_the_random_trigger_does(chip, moment, command):
+    sent = packet(command, {"nonce": NONCE}, operation=WRITE)
+    chip.set(random=1)
+    chip.poll(moment)
+    chip.set(random=1)
+    (answer,) = chip.exchange(frame(sent))
+    chip.poll(1000)
+    seq = response_body(sent, answer)["seq"]
+    asked = {Command.SNAPSHOT: (Kind.SNAPSHOT, Cause.CHALLENGE, NONCE), Command.ATTEST: (Kind.HEAD, Cause.NONE, NONCE)}
+    assert facts(chip, seq) == asked[command]
+    for other in {1, 2, 3} - {seq}:
+        assert chip.read(Command.STATEMENT, {"seq": other}).get("err") or facts(chip, other)[1:] == (
+            Cause.RANDOM,
+            bytes(32),
+        )
+
+
+def test_no_rate_of_the_random_trigger_keeps_the_head_from_an_inspector(chip):
+    chip.set(capture_cycles=10, statement_cycles=1000)
+    sent = packet(Command.ATTEST, {"nonce": NONCE}, operation=WRITE)
+    chip.feed(frame(sent))
+    for _ in range(100):
+        chip.set(random=1)
+        chip.poll(2)
+    (answer,) = chip.exchange(b"")
+    assert response_body(sent, answer)["seq"] <= 4
+
+
+def test_a_capture_that_never_ends_is_a_hardware_error(chip):
+    chip.set(capture_cycles=1 << 50)
+    sent = packet(Command.SNAPSHOT, {"id": 3}, operation=WRITE)
+    chip.feed(frame(sent))
+    chip.poll(50)
+    assert chip.take() == b""
+    chip.advance(1 << 30)
+    (answer,) = chip.exchange(b"")
+    assert response_body(sent, answer) == error(ChipError.HARDWARE)
+    assert chip.write(Command.ATTEST, {"nonce": NONCE}) == {"seq": 1}
+
+
+def test_a_late_or_refused_statement_is_a_hardware_error(chip):
+    chip.set(statement_cycles=1 << 40)
+    sent = packet(Command.ATTEST, {"nonce": NONCE}, operation=WRITE)
+    chip.feed(frame(sent))
+    chip.poll(50)
+    chip.advance(1 << 30)
+    (answer,) = chip.exchange(b"")
+    assert response_body(sent, answer) == error(ChipError.HARDWARE)
+    chip.advance(1 << 41)
+    chip.set(statement_cycles=1000)
+    chip.poll(10)
+    assert facts(chip, 1) == (Kind.HEAD, Cause.NONE, NONCE), "a late statement is in the log all the same"
+    chip.set(statement_refused=1)
+    assert chip.write(Command.ATTEST, {"nonce": NONCE}) == error(ChipError.HARDWARE)
+
+
+def test_ingest_that_refuses_or_hangs_is_a_hardware_error(chip):
+    chip.set(ingest_rejected=1)
+    assert chip.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == error(ChipError.HARDWARE)
+    chip.set(ingest_rejected=0, ingest_cycles=1 << 40)
+    assert chip.write(Command.TRIGGER, {"rate": 0}) == error(ChipError.HARDWARE)
+    assert chip.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == error(ChipError.HARDWARE)
+    assert chip.read(Command.INFO)["seq"] == 1
+
+
+def test_pages_are_those_of_the_newest_snapshot(chip):
+    assert chip.read(Command.PAGE, {"seq": 0, "off": 0, "len": 8}) == error(ChipError.NOT_FOUND)
+    chip.write(Command.MEMORY, {"addr": 8, "data": b"snapshot"})
+    first = chip.write(Command.SNAPSHOT, {})["seq"]
+    chip.write(Command.MEMORY, {"addr": 8, "data": b"too late"})
+    page = {"seq": first, "off": 0, "len": 16}
+    assert chip.read(Command.PAGE, page) == {"off": 0, "data": bytes(8) + b"snapshot"}
+    assert chip.read(Command.PAGE, {**page, "off": 4096}) == {"off": 4096, "zeros": 16}
+    second = chip.write(Command.SNAPSHOT, {})["seq"]
+    assert chip.read(Command.PAGE, page) == error(ChipError.SUPERSEDED)
+    assert chip.read(Command.PAGE, {**page, "seq": second}) == {"off": 0, "data": bytes(8) + b"too late"}
+    assert chip.read(Command.PAGE, {**page, "seq": 0}) == error(ChipError.NOT_FOUND)
+    assert chip.read(Command.PAGE, {**page, "seq": second + 1}) == error(ChipError.NOT_FOUND)
+    chip.warm_reset()
+    assert chip.read(Command.PAGE, {**page, "seq": second}) == error(ChipError.SUPERSEDED)
+
+
+@pytest.mark.parametrize("capture_cycles", [1, 500, 1 << 30])
+def test_a_capture_that_begins_under_a_page_read_spoils_nothing(chip, capture_cycles):
+    seq = chip.write(Command.SNAPSHOT, {})["seq"]
+    chip.write(Command.MEMORY, {"addr": 8, "data": b"newer..."})
+    chip.set(capture_cycles=capture_cycles, capture_at_image_read=1)
+    assert chip.read(Command.PAGE, {"seq": seq, "off": 0, "len": 512}) == error(ChipError.SUPERSEDED)
+    assert chip.read(Command.PAGE, {"seq": seq, "off": 0, "len": 512}) == error(ChipError.SUPERSEDED)
+
+
+def fill_log(chip) -> None:
+    for seq in range(1, LOG_CAPACITY):
+        assert chip.write(Command.ATTEST, {"nonce": NONCE}) == {"seq": seq}
+
+
+def test_a_full_log_takes_no_new_work_and_loses_nothing(chip):
+    assert chip.read(Command.INFO)["capacity"] == LOG_CAPACITY
+    fill_log(chip)
+    before = chip.lasting_state()
+    refused = error(ChipError.LOG_FULL)
+    assert chip.write(Command.ATTEST, {"nonce": NONCE}) == refused
+    assert chip.write(Command.SNAPSHOT, {}) == refused
+    assert chip.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == refused
+    assert chip.write(Command.TRIGGER, {"rate": 0}) == refused
+    assert chip.lasting_state() == before
+    chip.set(random=1)
+    chip.poll(1000)
+    assert chip.state()["captures"] == 1
+    assert chip.state()["statements"] == before["statements"], "the capture waits, unstated"
+    assert [facts(chip, seq)[0] for seq in range(LOG_CAPACITY)] == [Kind.BOOT] + [Kind.HEAD] * (LOG_CAPACITY - 1)
+    info = chip.read(Command.INFO)
+    assert (info["first"], info["seq"]) == (0, LOG_CAPACITY)
+
+
+def test_the_last_place_may_go_to_a_random_snapshot(chip):
+    fill_log_but_one = LOG_CAPACITY - 1
+    for seq in range(1, fill_log_but_one):
+        assert chip.write(Command.ATTEST, {"nonce": NONCE}) == {"seq": seq}
+    chip.set(random=1)
+    sent = packet(Command.SNAPSHOT, {}, operation=WRITE)
+    (answer,) = chip.exchange(frame(sent))
+    assert response_body(sent, answer) == error(ChipError.LOG_FULL)
+    assert facts(chip, fill_log_but_one)[1] == Cause.RANDOM
+
+
+def test_a_warm_reset_keeps_the_log_and_adds_a_boot(chip):
+    chip.write(Command.ATTEST, {"nonce": NONCE})
+    kept = [chip.statement(seq) for seq in range(2)]
+    chip.warm_reset()
+    info = chip.read(Command.INFO)
+    assert (info["first"], info["seq"], info["bootcount"]) == (0, 3, 2)
+    assert [chip.statement(seq) for seq in range(2)] == kept
+    assert facts(chip, 2)[0] == Kind.BOOT
+
+
+def test_a_warm_reset_with_a_full_log_boots_without_a_statement(chip):
+    fill_log(chip)
+    chip.warm_reset()
+    info = chip.read(Command.INFO)
+    assert (info["seq"], info["bootcount"]) == (LOG_CAPACITY, 2)
+    assert chip.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == error(ChipError.LOG_FULL)
+
+
+def test_a_statement_made_just_before_a_warm_reset_is_recovered(chip):
+    sent = packet(Command.ATTEST, {"nonce": NONCE}, operation=WRITE)
+    chip.feed(frame(sent))
+    chip.poll(30)
+    chip.advance(1 << 20)
+    assert chip.state()["statements"] == 2
+    chip.warm_reset()
+    chip.poll(1000)
+    assert facts(chip, 1) == (Kind.HEAD, Cause.NONE, NONCE)
+    assert facts(chip, 2)[0] == Kind.BOOT
+
+
+def test_power_on_clears_the_log(chip):
+    fill_log(chip)
+    chip.boot()
+    info = chip.read(Command.INFO)
+    assert (info["first"], info["seq"]) == (0, 1)
