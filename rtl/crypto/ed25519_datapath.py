@@ -1,11 +1,13 @@
 """Arithmetic of the Ed25519 signer: working memory, ROM, and one multiply-accumulate in a cycle."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .ed25519_instruction import ELEMENTS, INSTRUCTION, Constant, Operation, Space, constant_values
+from .ed25519_instruction import ELEMENTS, INSTRUCTION, Operation, Space, constant_values
 from .ed25519_table import LIMB_BITS, LIMBS, TABLES, TEETH, comb_table, limbs, precomputed
 
 LIMB = signed(35)
@@ -109,7 +111,7 @@ class Ed25519Datapath(wiring.Component):
         in_memory, in_factors, in_parts, in_product, in_accumulator = tags
         scale_38, scale_2, omitted = Signal(), Signal(), Signal()
         negative = Signal()
-        m.d.sync += [later.eq(earlier) for earlier, later in zip(tags, tags[1:], strict=False)]
+        m.d.sync += [later.eq(earlier) for earlier, later in pairwise(tags)]
         m.d.sync += [in_memory.valid.eq(issuing), in_parts.valid.eq(in_factors.valid & ~is_sum)]
         with m.If(issuing):
             m.d.sync += [
@@ -118,9 +120,7 @@ class Ed25519Datapath(wiring.Component):
                 in_memory.limb.eq(Mux(is_sum, row, Cat(column, upper))),
                 scale_38.eq(wrapped & ~is_wide & ~is_sum),
                 scale_2.eq(is_square & (index_a != index_b)),
-                omitted.eq(
-                    (is_wide & (wrapped ^ upper)) | ((operation == Operation.ADD_IF_NEGATIVE) & ~negative)
-                ),
+                omitted.eq((is_wide & (wrapped ^ upper)) | ((operation == Operation.ADD_IF_NEGATIVE) & ~negative)),
                 row.eq(row + 1),
             ]
             with m.If(row_ends):
@@ -185,7 +185,11 @@ class Ed25519Datapath(wiring.Component):
                 with m.Case(LIMBS - 1):
                     m.d.sync += [folded.eq(limb_0 + 38 * (accumulator >> LIMB_BITS)), writes_0.eq(1)]
         with m.Elif(writes_0):
-            m.d.comb += [write.addr.eq(Cat(Const(0, 3), current.d)), write.data.eq(folded[:LIMB_BITS]), write.en.eq(1)]
+            m.d.comb += [
+                write.addr.eq(Cat(Const(0, 3), current.d)),
+                write.data.eq(folded[:LIMB_BITS]),
+                write.en.eq(1),
+            ]
         with m.Elif(writes_1):
             m.d.comb += [
                 write.addr.eq(Cat(Const(1, 3), current.d)),
