@@ -128,8 +128,9 @@ def _link(program: str, directory: Path) -> bytes:
     symbols = {name: constants[name] for name in ("ROM_BASE", "ROM_SIZE", "SRAM_BASE", "SRAM_SIZE")}
     symbols |= {"APPLICATION_OFFSET": APPLICATION_OFFSET, "STACK_BYTES": STACK_BYTES}
     defined = [f"--defsym={name}={value}" for name, value in symbols.items()]
-    script, outputs = f"firmware/{program}/{program}.ld", (f"--Map={here}/{program}.map", "-o", f"{here}/{program}.elf")
-    _run("ld.lld", "-static", "--gc-sections", "--build-id=none", *defined, "-T", script, *outputs, *objects)
+    script = ("-T", f"firmware/{program}/{program}.ld")
+    outputs = (f"--Map={here}/{program}.map", "-o", f"{here}/{program}.elf")
+    _run("ld.lld", "-static", "--gc-sections", "--build-id=none", *defined, *script, *outputs, *objects)
     base = symbols["ROM_BASE"] + (APPLICATION_OFFSET if program == "app" else 0)
     return load_segments((directory / f"{program}.elf").read_bytes(), base)
 

@@ -1,4 +1,4 @@
-"""The firmware's C compiled for this machine with the address and undefined-behaviour sanitizers, on a modelled chip."""
+"""The firmware's C on a modelled chip, compiled for this machine with address and behaviour sanitizers."""
 
 import fcntl
 import hashlib
@@ -12,7 +12,7 @@ import cbor2
 from smp import packet as smp_packet
 
 from firmware.build import APPLICATION, BUILD, FIRMWARE, LIBRARY
-from formats.link import USER_GROUP
+from formats.link import USER_GROUP, Command
 from rtl.config import CONFIGS
 from rtl.generate import write_headers
 
@@ -55,15 +55,21 @@ def host_program() -> Path:
             (include / "livetrap_csr.h").write_text(header)
             (include / "livetrap_formats.h").write_text((directory / "generated" / "livetrap_formats.h").read_text())
             folders = [HOST, include, *(FIRMWARE / name for name in ("lib", "app"))]
-            subprocess.run(
-                [*COMPILER, *(f"-I{folder}" for folder in folders), *map(str, sources), "-o", str(program)], check=True
-            )
+            includes = [f"-I{folder}" for folder in folders]
+            subprocess.run([*COMPILER, *includes, *map(str, sources), "-o", str(program)], check=True)
             stamp.write_text(digest)
     return program
 
 
 def packet(
-    command: int, body: object = None, *, operation=READ, group=USER_GROUP, sequence=0, version=1, encoded: bytes | None = None
+    command: int,
+    body: object = None,
+    *,
+    operation: int = READ,
+    group: int = USER_GROUP,
+    sequence: int = 0,
+    version: int = 1,
+    encoded: bytes | None = None,
 ) -> bytes:
     """An SMP packet. body: a CBOR map, or `encoded` in its place. version: as in the header (0 is SMP version 1)."""
     data = cbor2.dumps({} if body is None else body) if encoded is None else encoded
@@ -186,8 +192,6 @@ class HostChip:
         return self.request(command, {**body, "id": self._id}, operation=WRITE)
 
     def statement(self, seq: int) -> bytes:
-        from formats.link import Command
-
         return self.read(Command.STATEMENT, {"seq": seq})["data"]
 
 

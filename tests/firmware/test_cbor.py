@@ -15,8 +15,9 @@ SCALARS = (
     | st.text(max_size=80) | st.builds(cbor2.CBORTag, st.integers(65_000, (1 << 64) - 1), st.integers())
     | st.integers(32, 255).map(cbor2.CBORSimpleValue)
 )  # fmt: skip
+KEYS = st.text(max_size=9) | st.integers()
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=9) | st.integers(), inner, max_size=5)
+    SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=20
 )
 
 

@@ -75,14 +75,15 @@ def test_memory_is_written_by_one_record_and_read_back(chip):
     assert chip.write(Command.MEMORY, {"addr": last, "data": b"the end."}) == {"records": 2}
     assert chip.weights() == data + bytes(last - 1024) + b"the end."
     assert chip.read(Command.MEMORY, {"addr": 0, "len": 1024}) == {"addr": 0, "data": data}
-    assert chip.read(Command.MEMORY, {"addr": last - 8, "len": 16}) == {"addr": last - 8, "data": bytes(8) + b"the end."}
+    end = {"addr": last - 8, "data": bytes(8) + b"the end."}
+    assert chip.read(Command.MEMORY, {"addr": last - 8, "len": 16}) == end
     assert chip.read(Command.MEMORY, {"addr": 2048, "len": 1024}) == {"addr": 2048, "zeros": 1024}
     assert chip.state()["records"] == 2
 
 
 def test_data_arrive_whatever_their_place_in_the_packet(chip):
     for shift in range(5):
-        body = {"filler"[:shift]: 0, "addr": 8 * shift, "data": b"abcdefgh"} if shift else {"addr": 0, "data": b"abcdefgh"}
+        body = {"x" * shift: 0, "addr": 8 * shift, "data": b"abcdefgh"}
         assert "records" in chip.request(Command.MEMORY, body, operation=WRITE)
     assert chip.weights(0, 40) == b"abcdefgh" * 5
 
@@ -152,7 +153,7 @@ def test_unknown_commands_operations_and_groups(chip):
     before = chip.lasting_state()
     for command in (9, 100, 255):
         assert chip.read(command) == error(ChipError.UNKNOWN_COMMAND)
-    for command, operation in ((Command.INFO, WRITE), (Command.ATTEST, READ), (Command.SNAPSHOT, READ), (Command.PAGE, 4)):
+    for command, operation in ((Command.INFO, WRITE), (Command.ATTEST, READ), (Command.PAGE, 4)):
         assert chip.request(command, operation=operation) == error(ChipError.UNKNOWN_COMMAND)
     for group in (1, 63, 65, 0xFFFF):
         assert chip.request(0, group=group) == {"rc": SmpError.NOT_SUPPORTED}
@@ -286,7 +287,10 @@ ANYTHING = NUMBERS | st.binary(max_size=40) | st.text(max_size=5) | st.none() | 
 KEYS = st.sampled_from(["id", "nonce", "seq", "off", "len", "addr", "data", "rate", "d", "x"])
 
 
-@settings(deadline=None, derandomize=True, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FIXTURE_IS_RESET = [HealthCheck.function_scoped_fixture]
+
+
+@settings(deadline=None, derandomize=True, max_examples=300, suppress_health_check=FIXTURE_IS_RESET)
 @given(
     command=st.integers(0, 10),
     operation=st.sampled_from([READ, WRITE]),

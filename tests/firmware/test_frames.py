@@ -74,7 +74,8 @@ def test_lines_may_have_padding_of_their_own(chip):
 def test_text_may_stand_before_between_and_behind_lines(chip):
     lines = frame(echo("t" * 400)).splitlines(keepends=True)
     console = [b"boot: hello\n", b"\n\n", b"06 09 is not a start\r\n", b"\x04\x06 odd \x06", b"caf\xc3\xa9 \xff\n"]
-    stream = b"".join(text + line for text, line in zip(console, lines, strict=False)) + b"".join(lines[len(console) :])
+    lines[: len(console)] = [text + line for text, line in zip(console, lines, strict=False)]
+    stream = b"".join(lines)
     assert len(chip.exchange(b"no newline here" + stream + b"prompt> ")) == 1
     assert is_in_step(chip)
 

@@ -29,11 +29,9 @@ def test_a_retry_gets_the_same_bytes_and_is_not_carried_out(chip, command, body)
 
 def test_another_id_or_sequence_is_another_request(chip):
     body = {"addr": 0, "data": bytes(8)}
-    records = 0
-    for sequence, number in ((1, 1), (1, 2), (2, 2), (1, 1)):
+    for records, (sequence, number) in enumerate(((1, 1), (1, 2), (2, 2), (1, 1)), start=1):
         sent = packet(Command.MEMORY, {**body, "id": number}, operation=WRITE, sequence=sequence)
         (answer,) = chip.exchange(frame(sent))
-        records += 1
         assert response_body(sent, answer) == {"records": records}
 
 
