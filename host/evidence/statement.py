@@ -151,9 +151,16 @@ def _with_template_heads(data: bytes) -> bytes:
 
 
 def _compare_with_template(data: bytes, subject: str) -> None:
-    """Raises FieldError for the first byte outside the slots that differs from the template."""
+    """Raises FieldError for the first byte outside the slots that differs from the template.
+
+    An enumeration's slot is a CBOR item of one byte, so what is none of those is refused here too.
+    """
     template = _with_template_heads(data)
     if data == template:
+        for claim in layout().claims:
+            at = len(layout().statement_prefix) + claim.offset
+            if claim.enumerated and data[at] >= 24:
+                raise FieldError(subject, claim.name, "an unsigned integer below 24", f"byte {data[at]:#04x}")
         return
     at = next(index for index, pair in enumerate(zip(data, template, strict=True)) if pair[0] != pair[1])
     expected, found = f"byte {at} to be {template[at]:#04x}", f"{data[at]:#04x}"
