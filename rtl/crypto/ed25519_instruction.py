@@ -19,7 +19,7 @@ class Operation(enum.Enum, shape=4):
     RECEIVE: from Source(number) to d, and d + 1.
     HASH_START: SHA-512 begins a new message. HASH_MESSAGE: the signer's message ends it; HASH_END: nothing more does.
     LOOP: the next bit of each tooth of the comb; goes on at `number` until the scalar's last bits were used.
-    CALL, RETURN: one level. END: ready for the next request.
+    CALL, RETURN: one level. END: clears SHA-512; ready for the next request.
     """
 
     ADD = 0

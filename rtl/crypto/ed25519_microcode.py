@@ -4,15 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from .ed25519_instruction import (
-    ELEMENTS,
-    INSTRUCTION,
-    Constant,
-    Destination,
-    Operation,
-    Source,
-    Space,
-)
+from .ed25519_instruction import ELEMENTS, INSTRUCTION, Constant, Destination, Operation, Source, Space
 from .ed25519_table import TABLES
 
 
@@ -275,7 +267,7 @@ def wipe(p: Program) -> None:
 
 
 def derive(p: Program) -> None:
-    """RFC 8032 section 5.1.5. The last hash, of public bytes, overwrites the seed's in the SHA-512 core."""
+    """RFC 8032 section 5.1.5."""
     e = Element
     p.label("derive")
     expand_seed(p)
@@ -283,7 +275,6 @@ def derive(p: Program) -> None:
     p.jump(Operation.CALL, "base_multiple")
     copy(p, e.PUBLIC_KEY, e.ENCODED)
     p.jump(Operation.CALL, "wipe")
-    hashed(p, e.WIDE_PAIR, Source.DIGEST, [e.PUBLIC_KEY], Operation.HASH_END)
     p.send(e.PUBLIC_KEY, Destination.PUBLIC_KEY)
     p.emit(Operation.END)
 

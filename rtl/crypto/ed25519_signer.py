@@ -150,6 +150,7 @@ class Ed25519Signer(wiring.Component):
                         with m.Case(Operation.RETURN):
                             m.d.sync += pc.eq(return_address)
                         with m.Case(Operation.END):
+                            m.d.comb += sha512.zeroise.eq(1)
                             m.d.sync += self.derived.eq(self.derived | ~signing)
                             m.next = "READY"
                         with m.Default():
