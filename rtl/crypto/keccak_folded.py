@@ -1,5 +1,7 @@
 """Keccak-p[1600, 12 or 24] (FIPS 202 section 3), many clock cycles to a round, with the state in small memories."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import enum, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -11,8 +13,6 @@ from .keccak_steps import (
     PI_SOURCES,
     ROTATIONS,
     ROUNDS,
-    chi,
-    column_parities,
     compact_constants,
     named,
 )
@@ -28,6 +28,14 @@ class _Phase(enum.Enum, shape=2):
     """All slices, step by step."""
     TURN = 3
     """Between two passes: the addresses move on by rho, and the last write lands before the next read."""
+
+
+def _selected(values: Sequence[Value], index: Value) -> Value:
+    """values[index] as a tree of two-way choices."""
+    for bit in index:
+        pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
+        values = [Mux(bit, pair[1], pair[0]) if len(pair) == 2 else pair[0] for pair in pairs]
+    return values[0]
 
 
 class FoldedKeccakPermutation(wiring.Component):
@@ -87,31 +95,28 @@ class FoldedKeccakPermutation(wiring.Component):
         ]
 
         # Memories: what is read in a cycle is the word at `address`, which the same cycle may overwrite.
-        turns = phase == _Phase.TURN
-        moves = (phase == _Phase.LANE) | (phase == _Phase.PASS)
-        writes_all = ((phase == _Phase.PASS) & writes) | ((phase == _Phase.LANE) & clearing)
-        writes_one = (phase == _Phase.LANE) & absorbing
         current: list[Value] = [Const(0, k)] * LANES
         new: list[Value] = [Signal(k, name=f"new_{i}") for i in range(LANES)]
+        stored = ((phase == _Phase.PASS) & writes) | ((phase == _Phase.LANE) & ~reading)
+        moves = (phase == _Phase.LANE) | (phase == _Phase.PASS)
         for distance in sorted({rotation // k for rotation in ROTATIONS}):
             members = [i for i in range(LANES) if ROTATIONS[i] // k == distance]
             m.submodules[f"lanes_{distance}"] = lanes = memory.Memory(shape=k * len(members), depth=words, init=[])
+            read_port, write_port = lanes.read_port(), lanes.write_port()
             address = Signal(range(words), name=f"address_{distance}")
             following = Signal(range(words), name=f"following_{distance}")
-            read_port, write_port = lanes.read_port(), lanes.write_port(granularity=k)
             m.d.comb += [
-                following.eq(address + Mux(turns, (-2 - distance) % words, moves)),
+                following.eq(address + Mux(phase == _Phase.TURN, (-2 - distance) % words, moves)),
                 read_port.addr.eq(following),
                 write_port.addr.eq(address),
                 write_port.data.eq(Cat(new[i] for i in members)),
-                write_port.en.eq(Cat(writes_all | (writes_one & (lane == i)) for i in members)),
+                write_port.en.eq(stored),
             ]
             m.d.sync += address.eq(following)
             for position, i in enumerate(members):
                 current[i] = read_port.data[position * k : (position + 1) * k]
-        current = named(m, "current", current, k)
 
-        # The round, on k slices.
+        # Rho within words: the bits that a rotation carries over from the word before.
         rotated: list[Value] = []
         for i, rotation in enumerate(ROTATIONS):
             if bits := rotation % k:
@@ -120,39 +125,45 @@ class FoldedKeccakPermutation(wiring.Component):
                 rotated.append(Cat(carried, current[i][: k - bits]))
             else:
                 rotated.append(current[i])
-        after_chi = chi(named(m, "pi", [rotated[source] for source in PI_SOURCES], k))
 
+        # The round on planes: 5 lanes of k bits each in one value, lane x at bit k x, so that rotating a plane
+        # by k bits exchanges lanes.
+        b = named(m, "b", [Cat(rotated[i] for i in PI_SOURCES[5 * y : 5 * y + 5]) for y in range(5)], 5 * k)
+        after_chi = [plane ^ (~plane.rotate_right(k) & plane.rotate_right(2 * k)) for plane in b]
         compact = Signal(len(CONSTANT_BITS))
         constant: list[Value] = [Const(0, 1)] * k
         for j, position in enumerate(CONSTANT_BITS):
             constant[position % k] = constant[position % k] | (compact[j] & (step == position // k))
         m.d.comb += compact.eq(Array(compact_constants())[round_index])
         after_chi[0] = after_chi[0] ^ Cat(*constant)
+        kept = [Mux(clearing, 0, Cat(current[5 * y : 5 * y + 5])) for y in range(5)]
+        before_theta = [Mux(with_chi, after, plane) for after, plane in zip(after_chi, kept, strict=True)]
+        a = named(m, "a", before_theta, 5 * k)
 
-        uses_current = ~with_chi & ~clearing
-        before_theta = [
-            (after & with_chi.replicate(k)) ^ (lane & uses_current.replicate(k))
-            for after, lane in zip(after_chi, current, strict=True)
+        parity = Signal(5 * k)
+        last_parity = Signal(5)
+        effect = Signal(5 * k)
+        right = [parity.rotate_right(k)[x * k : (x + 1) * k] for x in range(5)]
+        right_by_one = [Cat(last_parity[(x + 1) % 5], right[x])[:k] for x in range(5)]
+        m.d.comb += [
+            parity.eq(a[0] ^ a[1] ^ a[2] ^ a[3] ^ a[4]),
+            effect.eq(Mux(with_theta, parity.rotate_left(k) ^ Cat(right_by_one), 0)),
         ]
-        before_theta = named(m, "before_theta", before_theta, k)
-        parity = named(m, "parity", column_parities(before_theta), k)
-        last_parity = [Signal(name=f"last_parity_{x}") for x in range(5)]
-        m.d.sync += [last.eq(now[-1]) for last, now in zip(last_parity, parity, strict=True)]
-        shift = Signal(LANE_BITS)
-        effect = [
-            ((parity[(x - 1) % 5] ^ Cat(last_parity[(x + 1) % 5], parity[(x + 1) % 5])[:k]) & with_theta.replicate(k))
-            ^ (shift[:k] & absorbing.replicate(k))
-            for x in range(5)
-        ]
-        effect = named(m, "effect", effect, k)
-        m.d.comb += [new[i].eq(before_theta[i] ^ effect[i % 5]) for i in range(LANES)]
+        m.d.sync += last_parity.eq(parity[k - 1 :: k])
 
         # A word goes in and out of its lane through one shift register.
+        shift = Signal(LANE_BITS)
+        absorbed = [shift[:k] & (absorbing & (lane == i)).replicate(k) for i in range(LANES)]
+        for y in range(5):
+            plane = Signal(5 * k, name=f"new_plane_{y}")
+            theta = a[y] ^ effect
+            m.d.comb += plane.eq(Mux(with_chi, theta, theta ^ Cat(absorbed[5 * y : 5 * y + 5])))
+            m.d.comb += [new[5 * y + x].eq(plane[x * k : (x + 1) * k]) for x in range(5)]
         m.d.comb += self.value.eq(shift)
         with m.If(self.ready & self.absorb):
             m.d.sync += shift.eq(self.word)
         with m.Elif(phase == _Phase.LANE):
-            m.d.sync += shift.eq(Cat(shift[k:], Array(current)[lane]))
+            m.d.sync += shift.eq(Cat(shift[k:], _selected(current, lane)))
 
         with m.Switch(phase):
             with m.Case(_Phase.LANE):
