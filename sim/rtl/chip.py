@@ -181,10 +181,13 @@ class Chip:
 
 
 def firmware_image(config: str) -> Path:
-    """The ROM image of firmware/, built if it is not up to date."""
+    """The ROM image of firmware/, built if it is not up to date. Raises BuildError if it does not build."""
     from firmware.build import build as build_firmware
 
-    return Path(build_firmware(config))
+    try:
+        return build_firmware(config)
+    except RuntimeError as error:
+        raise BuildError(str(error)) from error
 
 
 def _trace_format(trace: str | os.PathLike[str] | None) -> str | None:

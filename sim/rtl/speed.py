@@ -7,7 +7,7 @@ from rtl.config import CONFIGS
 from .chip import Chip
 
 
-def measure(config: str = "full", cycles: int = 3_000_000) -> float:
+def emulator_mhz(config: str = "full", cycles: int = 3_000_000) -> float:
     """Runs a chip for `cycles` cycles from power-on; returns simulated MHz by the wall clock."""
     with Chip(config, link=None, cycle_limit=cycles) as chip:
         return chip.wait(600).mhz
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--config", choices=CONFIGS, default="full")
     parser.add_argument("--cycles", type=int, default=3_000_000)
     arguments = parser.parse_args()
-    print(f"{measure(arguments.config, arguments.cycles):.3f} MHz")
+    print(f"{emulator_mhz(arguments.config, arguments.cycles):.3f} MHz")
 
 
 if __name__ == "__main__":

