@@ -88,8 +88,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except LivetrapError as error:
         complain(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        # The reader of our output has left: nothing more can be said to it.
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        # The reader of our output has left. click would say 1, which here means rejected.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except OSError as error:

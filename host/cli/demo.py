@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import rich_click as click
-from rich.table import Table
 
 from host import demo as tale
 from host.demo import Told, Training
@@ -15,19 +14,17 @@ from host.evidence.folder import RECORD
 from host.link.emulated_port import start_chip
 
 from .options import FOLDER, as_number
-from .output import notice, progress_bar, results
+from .output import notice, print_columns, progress_bar, results
 from .verify import show
 
 
 def show_story(told: Told) -> None:
     results.print("\n[bold]What the chip signed[/bold], as the Prover, who has the weights, can explain it")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("statement", "tick", "cause", "records + words", "shows"):
-        table.add_column(column, justify="right" if column in ("statement", "tick") else "left")
+    rows = [("statement", "tick", "cause", "records", "words", "shows")]
     for found, shows in told.shown:
-        position = f"{found.records} + {found.words}"
-        table.add_row(str(found.seq), str(found.ticks), tale.CAUSES[found.cause], position, shows)
-    results.print(table)
+        position = (str(found.records), str(found.words))
+        rows.append((str(found.seq), str(found.ticks), tale.CAUSES[found.cause], *position, shows))
+    print_columns(rows, right=(0, 1, 3, 4))
     results.print("\n[bold]What a Verifier finds[/bold] with the maker's public key alone")
     show(told.report)
     results.print("\n[bold]What it says of copies that were tampered with[/bold]")
@@ -40,8 +37,8 @@ def show_story(told: Told) -> None:
 def show_training(training: Training, seconds: float) -> None:
     float_accuracy, int8_accuracy = training.accuracies[tale.EPOCHS - 1]
     results.print(
-        f"network:  trained on handwritten digits in {seconds:.1f} s; after {tale.EPOCHS} epochs {float_accuracy:.1%} of "
-        f"{training.tested} test digits are right in float, {int8_accuracy:.1%} in int8"
+        f"network:  trained on handwritten digits in {seconds:.1f} s; after {tale.EPOCHS} epochs, "
+        f"of {training.tested} test digits {float_accuracy:.1%} are right in float and {int8_accuracy:.1%} in int8"
     )
 
 

@@ -53,10 +53,10 @@ def load(
     if not data:
         raise EvidenceError(f"{file}: empty")
     padding = -len(data) % WORD_BYTES
-    if padding:
-        notice(f"{file}: padded with {padding} zero bytes to a multiple of {WORD_BYTES}")
     with open_device(port, baud, timeout, record) as device, progress_bar() as progress:
         records = device.write_memory(address, data + bytes(padding), lambda done, all: progress("load", done, all))
+    if padding:
+        notice(f"{file}: padded with {padding} zero bytes to a multiple of {WORD_BYTES}")
     written = len(data) + padding
     if as_json:
         print_json({"address": address, "bytes": written, "padding": padding, "records": records})

@@ -2,12 +2,11 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 results = Console(highlight=False, soft_wrap=True)
 remarks = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -33,10 +32,18 @@ def print_json(value: object) -> None:
 
 def print_pairs(pairs: Mapping[str, object]) -> None:
     """Names and values in two columns."""
-    table = Table.grid(padding=(0, 2))
-    for name, value in pairs.items():
-        table.add_row(f"[dim]{name}[/dim]", str(value))
-    results.print(table)
+    print_columns([(name, str(value)) for name, value in pairs.items()])
+
+
+def print_columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
+    """Rows of text in columns, however wide; `right` columns are aligned to the right. Nothing is cut off."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    for row in rows:
+        cells = [
+            text.rjust(width) if column in right else text.ljust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        results.print("  ".join(cells).rstrip(), markup=False)
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """`livetrap ports`."""
 
 import rich_click as click
-from rich.table import Table
 
 from host.link.ports import serial_ports
 
 from .options import json_option
-from .output import notice, print_json, results
+from .output import notice, print_columns, print_json
 
 
 @click.command()
@@ -25,8 +24,4 @@ def ports(as_json: bool) -> None:
         return
     if not found:
         notice("no serial ports; 'livetrap sim' starts an emulated chip")
-    table = Table.grid(padding=(0, 2))
-    for port in found:
-        table.add_row(port.device, port.usb or "", port.description)
-    if found:
-        results.print(table)
+    print_columns([(port.device, port.usb or "", port.description) for port in found])
