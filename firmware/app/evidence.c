@@ -106,9 +106,9 @@ static void make(uint32_t kind, bool answering) {
 }
 
 static void append_statement(uint64_t seq) {
-    uint32_t *words = (uint32_t *)(void *)log_prepare();
-    for (uint32_t index = 0; index < STATEMENT_BYTES / 4; index++) {
-        words[index] = window_read(STATEMENT_BASE, 4 * index);
+    uint8_t *statement = log_prepare();
+    for (uint32_t offset = 0; offset < STATEMENT_BYTES; offset += 4) {
+        store_aligned(statement + offset, window_read(STATEMENT_BASE, offset));
     }
     log_append(seq);
 }

@@ -7,6 +7,22 @@
 #include "bytes.h"
 #include "timeout.h"
 
+/* Gives a payload of whole words, wherever it stands, without a load for each byte. */
+static void give_payload(const uint8_t *payload, uint32_t size) {
+    const uint8_t *end = payload + size;
+    const uint32_t shift = misalignment(payload);
+    if (shift == 0) {
+        for (; payload != end; payload += 4) ingest_data_write(load_aligned(payload));
+        return;
+    }
+    uint32_t low = load_aligned(payload - shift / 8);
+    for (payload += 4 - shift / 8; payload < end; payload += 4) {
+        const uint32_t high = load_aligned(payload);
+        ingest_data_write(low >> shift | high << (32 - shift));
+        low = high;
+    }
+}
+
 int ingest_record(uint32_t kind, uint32_t address, const uint8_t *payload, uint32_t size) {
     if (ingest_status_read() & INGEST_STATUS_ACTIVE_MASK) return CHIP_ERROR_HARDWARE;
     ingest_kind_write(kind);
@@ -15,7 +31,7 @@ int ingest_record(uint32_t kind, uint32_t address, const uint8_t *payload, uint3
     ingest_start_write(INGEST_START_START_MASK);
     if (ingest_status_read() & INGEST_STATUS_REJECTED_MASK) return CHIP_ERROR_HARDWARE;
 
-    for (const uint8_t *end = payload + size; payload != end; payload += 4) ingest_data_write(load_le32(payload));
+    give_payload(payload, size);
 
     const uint64_t start = chip_ticks_read();
     while (ingest_status_read() & INGEST_STATUS_ACTIVE_MASK) {

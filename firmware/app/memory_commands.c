@@ -16,22 +16,35 @@ static int check_range(uint64_t offset, uint64_t size) {
     return CHIP_ERROR_OK;
 }
 
+/* Whole words of a window to any address, without a store for each byte. */
+static void copy_from_window(uint8_t *destination, window_base base, uint32_t offset, uint32_t size) {
+    const uint32_t shift = misalignment(destination);
+    uint8_t *aligned = destination - shift / 8;
+    uint32_t low = load_aligned(aligned) & ((1u << shift) - 1);
+    for (const uint32_t end = offset + size; offset != end; offset += 4, aligned += 4) {
+        const uint32_t word = window_read(base, offset);
+        store_aligned(aligned, low | word << shift);
+        low = word >> 1 >> (31 - shift);
+    }
+    for (uint32_t left = shift; left; left -= 8, low >>= 8) *aligned++ = (uint8_t)low;
+}
+
+static bool is_zero(window_base base, uint32_t offset, uint32_t size) {
+    for (const uint32_t end = offset + size; offset != end; offset += 4) {
+        if (window_read(base, offset)) return false;
+    }
+    return true;
+}
+
 /* Writes "data" with the bytes of a window, or "zeros" with their number when all are zero. */
 static void put_chunk(struct cbor_writer *response, window_base base, uint32_t offset, uint32_t size) {
-    const struct cbor_writer before = *response;
+    if (is_zero(base, offset, size)) {
+        cbor_put_pair(response, "zeros", size);
+        return;
+    }
     cbor_put_key(response, "data");
     uint8_t *destination = cbor_reserve_bytes(response, size);
-    if (!destination) return;
-    uint32_t any = 0;
-    for (uint32_t index = 0; index < size; index += 4) {
-        const uint32_t word = window_read(base, offset + index);
-        any |= word;
-        store_le32(destination + index, word);
-    }
-    if (!any) {
-        *response = before;
-        cbor_put_pair(response, "zeros", size);
-    }
+    if (destination) copy_from_window(destination, base, offset, size);
 }
 
 /* Returns NOT_FOUND, or SUPERSEDED when the statement is that of a snapshot. */

@@ -1,4 +1,4 @@
-/* Integers in byte strings, wherever they stand. */
+/* Integers in byte strings, wherever they stand. This machine is little-endian. */
 #ifndef LIVETRAP_BYTES_H
 #define LIVETRAP_BYTES_H
 
@@ -20,6 +20,20 @@ static inline uint64_t load_be64(const uint8_t *bytes) {
 static inline uint32_t load_le32(const uint8_t *bytes) {
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
+
+/* The same at addresses that are multiples of 4. */
+static inline uint32_t load_aligned(const uint8_t *bytes) {
+    uint32_t value;
+    __builtin_memcpy(&value, __builtin_assume_aligned(bytes, 4), 4);
+    return value;
+}
+
+static inline void store_aligned(uint8_t *bytes, uint32_t value) {
+    __builtin_memcpy(__builtin_assume_aligned(bytes, 4), &value, 4);
+}
+
+/* Returns how many bits of the word that holds the first byte stand before it. */
+static inline uint32_t misalignment(const uint8_t *bytes) { return 8 * ((uint32_t)(uintptr_t)bytes & 3); }
 
 static inline void store_le32(uint8_t *bytes, uint32_t value) {
     bytes[0] = (uint8_t)value;

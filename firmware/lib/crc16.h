@@ -4,14 +4,22 @@
 
 #include <stdint.h>
 
-/* crc16_step's table: the CRC of each byte, in the upper half of the word. */
-extern const uint32_t crc16_table[256];
+/* crc16_table[zeros][byte]: the CRC of the byte followed by `zeros` zero bytes. */
+extern const uint16_t crc16_table[3][256];
 
-/* Takes one byte into a running CRC. The CRC stands in the upper half of the word; start with 0.
-   After a message and its big-endian CRC the running CRC is 0. */
-static inline uint32_t crc16_step(uint32_t crc, uint32_t byte) { return crc << 8 ^ crc16_table[crc >> 24 ^ byte]; }
+/* Takes one byte into a running CRC (0 to 65535, at first 0). After a message and its big-endian CRC the running
+   CRC is 0. */
+static inline uint32_t crc16_step(uint32_t crc, uint32_t byte) {
+    return (crc << 8 & 0xFFFF) ^ crc16_table[0][crc >> 8 ^ byte];
+}
 
-/* Returns the CRC (0 to 65535) of `size` bytes. */
+/* Takes three bytes, the first in bits 23 to 16, with table look-ups that do not wait for each other. */
+static inline uint32_t crc16_step_3(uint32_t crc, uint32_t bytes) {
+    const uint32_t mixed = crc << 8 ^ bytes;
+    return crc16_table[2][mixed >> 16] ^ crc16_table[1][mixed >> 8 & 0xFF] ^ crc16_table[0][mixed & 0xFF];
+}
+
+/* Returns the CRC of `size` bytes. */
 uint32_t crc16(const uint8_t *bytes, uint32_t size);
 
 #endif

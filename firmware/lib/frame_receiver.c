@@ -77,32 +77,35 @@ static bool take_bytes(uint32_t bits, uint32_t count) {
     return true;
 }
 
+/* One step of take_base64's loop, which ends at anything but a base64 character. */
+#define TAKE_CHARACTER()                                   \
+    received = link_rx_read();                             \
+    if (!base64_received[received]) break;                 \
+    quantum = base64_append(quantum, base64_received[received])
+
 /* Takes base64 until something else comes, which it returns as link.rx gave it; or returns 0 with the frame
    dropped when the bytes do not fit its length. */
 static uint32_t take_base64(void) {
     uint32_t quantum = receiver.quantum, position = receiver.position, crc = receiver.crc;
-    uint32_t plain_end = receiver.plain_end;
+    uint32_t plain_end = receiver.plain_end, received;
     for (;;) {
-        const uint32_t received = link_rx_read();
-        const uint32_t entry = base64_received[received];
-        if (!entry) {
-            receiver.quantum = quantum;
-            receiver.position = position;
-            receiver.crc = crc;
-            return received;
+        if (quantum == BASE64_QUANTUM_START) {
+            TAKE_CHARACTER();
+            TAKE_CHARACTER();
+            TAKE_CHARACTER();
+            TAKE_CHARACTER();
+        } else {
+            TAKE_CHARACTER();
+            if (!BASE64_QUANTUM_IS_FULL(quantum)) continue;
         }
-        quantum = base64_append(quantum, entry);
-        if (!BASE64_QUANTUM_IS_FULL(quantum)) continue;
-
         const uint32_t bits = BASE64_QUANTUM_BITS(quantum);
         quantum = BASE64_QUANTUM_START;
         if (position < plain_end) {
-            const uint32_t first = bits >> 16, second = bits >> 8 & 0xFF, third = bits & 0xFF;
             uint8_t *destination = &receiver.frame[position];
-            destination[0] = (uint8_t)first;
-            destination[1] = (uint8_t)second;
-            destination[2] = (uint8_t)third;
-            crc = crc16_step(crc16_step(crc16_step(crc, first), second), third);
+            destination[0] = (uint8_t)(bits >> 16);
+            destination[1] = (uint8_t)(bits >> 8);
+            destination[2] = (uint8_t)bits;
+            crc = crc16_step_3(crc, bits);
             position += 3;
         } else {
             receiver.position = position;
@@ -116,6 +119,10 @@ static uint32_t take_base64(void) {
             plain_end = receiver.plain_end;
         }
     }
+    receiver.quantum = quantum;
+    receiver.position = position;
+    receiver.crc = crc;
+    return received;
 }
 
 /* A `=`: the quantum in progress is filled up, and gives its bytes when it is full. */

@@ -12,11 +12,11 @@
 #define LARGEST_GROUP 4
 
 /* position: next byte of the frame to encode. end: the frame's size, 0 when none is under way.
-   line_end: position at which the line in progress is full. stalled: link.tx had no room at the last poll, since
+   crc: over the packet up to position. line_end: position at which the line in progress is full. stalled: link.tx had no room at the last poll, since
    `stall_start`. */
 static struct {
     uint8_t frame[FRAME_BUFFER_BYTES];
-    uint32_t position, end, line_end;
+    uint32_t position, end, line_end, crc;
     bool stalled;
     uint64_t stall_start;
 } sender;
@@ -32,11 +32,10 @@ bool frame_is_sending(void) { return sender.end != 0; }
 
 void frame_send(uint32_t size) {
     store_be16(sender.frame, size + FRAME_CRC_BYTES);
-    uint8_t *packet = frame_sender_packet();
-    store_be16(packet + size, crc16(packet, size));
     sender.end = FRAME_LENGTH_BYTES + size + FRAME_CRC_BYTES;
     sender.position = 0;
     sender.line_end = 0;
+    sender.crc = 0;
     sender.stalled = false;
 }
 
@@ -52,8 +51,20 @@ static void begin_line(void) {
     sender.line_end = sender.position + FRAME_LINE_DECODED_BYTES;
 }
 
-static void send_quantum(const uint8_t *bytes) {
-    const uint32_t bits = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+/* Takes the packet's part of the next three bytes into the CRC, and puts the CRC in its place before it is sent. */
+static void follow_crc(void) {
+    const uint32_t packet_end = sender.end - FRAME_CRC_BYTES;
+    for (uint32_t at = sender.position; at < sender.position + 3; at++) {
+        if (at == packet_end) store_be16(sender.frame + packet_end, sender.crc);
+        if (at >= FRAME_LENGTH_BYTES && at < packet_end) sender.crc = crc16_step(sender.crc, sender.frame[at]);
+    }
+}
+
+static inline uint32_t quantum_bits(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+}
+
+static inline void send_quantum(uint32_t bits) {
     link_tx_write(base64_characters[bits >> 18]);
     link_tx_write(base64_characters[bits >> 12 & 63]);
     link_tx_write(base64_characters[bits >> 6 & 63]);
@@ -93,13 +104,21 @@ void frame_sender_poll(void) {
             sender.end = 0;
             return;
         }
+        const uint8_t *source = &sender.frame[sender.position];
         if (sender.position == sender.line_end) {
             begin_line();
+        } else if (left >= 3 + FRAME_CRC_BYTES && sender.position >= FRAME_LENGTH_BYTES) {
+            const uint32_t bits = quantum_bits(source);
+            sender.crc = crc16_step_3(sender.crc, bits);
+            send_quantum(bits);
+            sender.position += 3;
         } else if (left >= 3) {
-            send_quantum(&sender.frame[sender.position]);
+            follow_crc();
+            send_quantum(quantum_bits(source));
             sender.position += 3;
         } else {
-            send_last_quantum(&sender.frame[sender.position], left);
+            follow_crc();
+            send_last_quantum(source, left);
             sender.position = sender.end;
         }
     }

@@ -1,5 +1,7 @@
 """Every command on the modelled chip: what it does, and what it refuses without a trace."""
 
+import random
+
 import cbor2
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +20,7 @@ from formats.link import (
 from tests.firmware.host_build import CONFIG, READ, WRITE, error, frame, packet, response_body
 
 NONCE = bytes(range(32))
+SIZE = CONFIG.weight_bytes
 
 REQUESTS = {
     (Command.INFO, READ): {},
@@ -88,6 +91,26 @@ def test_data_arrive_whatever_their_place_in_the_packet(chip):
     assert chip.weights(0, 40) == b"abcdefgh" * 5
 
 
+def test_chunks_are_read_whole_wherever_they_are(chip):
+    contents = random.Random(4).randbytes(SIZE)
+    for address in range(0, SIZE, CHUNK_BYTES):
+        chip.write(Command.MEMORY, {"addr": address, "data": contents[address : address + CHUNK_BYTES]})
+    seq = chip.write(Command.SNAPSHOT, {})["seq"]
+    for address, size in ((0, 8), (16, 16), (24, 24), (248, 1024), (256, 1024), (4096, 200), (SIZE - 1024, 1024)):
+        expected = contents[address : address + size]
+        assert chip.read(Command.MEMORY, {"addr": address, "len": size}) == {"addr": address, "data": expected}
+        answer = chip.read(Command.PAGE, {"seq": seq, "off": address, "len": size})
+        assert answer == {"off": address, "data": expected}
+
+
+def test_one_bit_is_not_zeros(chip):
+    for at in (0, 511, 1023):
+        data = bytearray(1024)
+        data[at] = 0x80
+        chip.write(Command.MEMORY, {"addr": 1024, "data": bytes(data)})
+        assert chip.read(Command.MEMORY, {"addr": 1024, "len": 1024})["data"] == data
+
+
 def test_the_trigger_rate_is_a_record(chip):
     for number, rate in enumerate((0, 1, 1 << 40, (1 << 64) - 1), start=1):
         assert chip.write(Command.TRIGGER, {"rate": rate}) == {"records": number}
@@ -114,7 +137,6 @@ def test_statements_are_read_by_seq(chip):
         assert chip.read(Command.STATEMENT, {"seq": seq}) == error(ChipError.NOT_FOUND)
 
 
-SIZE = CONFIG.weight_bytes
 BAD_RANGES = [
     (0, CHUNK_BYTES + 8, ChipError.TOO_LARGE),
     (0, (1 << 64) - 8, ChipError.TOO_LARGE),
