@@ -31,7 +31,7 @@ def show_story(told: Told) -> None:
     for name, report in told.tampered:
         reason = report.deciding.reason if report.deciding else ""
         results.print(f"{name}: [red]{report.verdict.value}[/red] (exit code {report.exit_code})")
-        results.print(f"  {reason}", markup=False, overflow="ellipsis", no_wrap=True, soft_wrap=False)
+        results.print(f"  {reason}", markup=False)
 
 
 def show_training(training: Training, seconds: float) -> None:

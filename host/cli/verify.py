@@ -41,7 +41,7 @@ def show(report: Report) -> None:
     for rate in dict.fromkeys(report.rates.values()):
         seqs = ", ".join(str(seq) for seq, in_force in report.rates.items() if in_force == rate)
         in_force = "the chip's own at boot" if rate is None else f"{rate} / 2**64 per tick"
-        results.print(f"{'trigger rate':{width}}  {in_force}, at snapshots {seqs}")
+        results.print(f"{'trigger rate':{width}}  {in_force}, at snapshot {seqs}")
 
 
 @click.command()

@@ -58,7 +58,7 @@ def check_challenges(case: Case) -> Iterator[Check]:
     for nonce in nonces:
         if nonce in answers:
             seq = answers[nonce]
-            yield verified(CHALLENGE, f"the log reaches at least to statement {seq}, made over {nonce.hex()}", seq)
+            yield verified(CHALLENGE, f"statement {seq} answers the nonce {nonce.hex()[:16]}...: the log reaches at least there", seq)
         else:
             expected = f"a head statement over {nonce.hex()}"
             yield rejected(CHALLENGE, FieldError("log", "nonce", expected, "none"))
