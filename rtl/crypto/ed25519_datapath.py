@@ -132,18 +132,18 @@ class Ed25519Datapath(wiring.Component):
 
         x, y = Signal(LIMB), Signal(SCALED)
         operand, scaled = Signal(LIMB), Signal(SCALED)
-        m.d.comb += [
-            operand.eq(Mux(current.b.space == Space.ELEMENT, read_b.data, read_rom.data)),
-            scaled.eq(Mux(scale_38, operand * 38, operand)),
-        ]
         with m.If(in_memory.valid):
+            m.d.comb += [
+                operand.eq(Mux(current.b.space == Space.ELEMENT, read_b.data, read_rom.data)),
+                scaled.eq(Mux(scale_38, operand * 38, operand)),
+            ]
             m.d.sync += [x.eq(read_a.data), y.eq(Mux(omitted, 0, Mux(scale_2, scaled << 1, scaled)))]
 
         # Sums: a limb in a cycle, with a carry.
         carry, total = Signal(signed(4)), Signal(LIMB)
         is_last_limb = in_factors.limb == LIMBS - 1
-        m.d.comb += total.eq(Mux(operation == Operation.SUBTRACT, x - y, x + y) + carry)
         with m.If(in_factors.valid & is_sum):
+            m.d.comb += total.eq(Mux(operation == Operation.SUBTRACT, x - y, x + y) + carry)
             m.d.sync += carry.eq(Mux(is_last_limb, 0, total >> LIMB_BITS))
             with m.If(is_last_limb):
                 m.d.sync += negative.eq(total < 0)

@@ -19,6 +19,11 @@ CLAMP_SET = {LIMBS - 1: 0x4000_0000}
 """By limb of the digest: RFC 8032 section 5.1.5 step 2."""
 
 
+def shifted_in(words: list[Signal], word):
+    """Assignments that put a word after the last of the words, and lose the first."""
+    return [target.eq(source) for target, source in zip(words, [*words[1:], word], strict=True)]
+
+
 class Ed25519Signer(wiring.Component):
     """Derives the public key of a seed, and signs messages with it.
 
@@ -65,47 +70,31 @@ class Ed25519Signer(wiring.Component):
         limb = Signal(range(2 * LIMBS))
         low_limb = Signal(LIMB_BITS)
         hashed_words = Signal(range(2 * SEED_BITS // WORD_BITS + 1))
-        scalar = Signal(SEED_BITS)
+        scalar = [Signal(WORD_BITS, name=f"scalar_{i}") for i in range(SEED_BITS // WORD_BITS)]
+        public_key = [Signal(WORD_BITS, name=f"public_key_{i}") for i in range(SEED_BITS // WORD_BITS)]
         signing, empty = Signal(), Signal()
         m.d.comb += [
             fetch.addr.eq(pc),
             datapath.instruction.eq(instruction),
             padding.prefix_words.eq(hashed_words),
             padding.message_length.eq(Mux(empty, 0, self.message_length)),
+            *(port.eq(key_word) for port, key_word in zip(self.public_key, public_key, strict=True)),
             self.message_addr.eq(padding.message_addr),
             padding.message_data.eq(self.message_data),
         ]
         for table in range(TABLES):
-            teeth = [scalar[(t * TABLES + table + 1) * STEPS - 1] for t in range(TEETH)]
-            m.d.comb += datapath.digits[table].eq(Cat(teeth))
+            bits = [(t * TABLES + table + 1) * STEPS - 1 for t in range(TEETH)]
+            m.d.comb += datapath.digits[table].eq(Cat(scalar[bit // WORD_BITS][bit % WORD_BITS] for bit in bits))
 
         m.d.comb += datapath.io_address.eq(Cat(limb[:3], instruction.a))
         word = Cat(low_limb, datapath.io_read)
-        sent, sends = Signal(), Signal()
-        to_hash = instruction.number == Destination.HASH.value
-        to_signature = instruction.number == Destination.SIGNATURE.value
-        m.d.comb += [
-            sha512.words.payload.eq(Mux(sends, byte_reversed(word), padding.words.payload)),
-            sha512.words.valid.eq(Mux(sends, to_hash, padding.words.valid)),
-            padding.words.ready.eq(sha512.words.ready & ~sends),
-            self.signature_words.payload.eq(word),
-            self.signature_words.valid.eq(sends & to_signature),
-        ]
+        sent = Signal()
 
-        received, clamped = Signal(LIMB_BITS), Signal(LIMB_BITS)
+        received = Signal(LIMB_BITS)
         seed_limbs = [self.seed[LIMB_BITS * i : LIMB_BITS * (i + 1)] for i in range(LIMBS)]
         digest_bytes = Cat(byte_reversed(lane) for lane in sha512.digest)
         digest_limbs = [digest_bytes[LIMB_BITS * i : LIMB_BITS * (i + 1)] for i in range(2 * LIMBS)]
         from_seed = instruction.number == Source.SEED.value
-        m.d.comb += [
-            received.eq(Mux(from_seed, Array(seed_limbs)[limb[:3]], Array(digest_limbs)[limb])),
-            clamped.eq(received),
-            datapath.io_data.eq(Mux(instruction.number == Source.KEY_DIGEST.value, clamped, received)),
-        ]
-        with m.Switch(limb):
-            for index in sorted(CLAMP_CLEARED):
-                with m.Case(index):
-                    m.d.comb += clamped.eq(received & ~CLAMP_CLEARED[index] | CLAMP_SET.get(index, 0))
 
         with m.FSM():
             with m.State("READY"):
@@ -142,7 +131,7 @@ class Ed25519Signer(wiring.Component):
                             m.d.sync += empty.eq(instruction.operation == Operation.HASH_END)
                             m.next = "PAD"
                         with m.Case(Operation.LOOP):
-                            m.d.sync += [step.eq(step + 1), scalar.eq(scalar << 1)]
+                            m.d.sync += [step.eq(step + 1), *(part.eq(part << 1) for part in scalar)]
                             with m.If(step != STEPS - 1):
                                 m.d.sync += pc.eq(instruction.number)
                         with m.Case(Operation.CALL):
@@ -162,17 +151,25 @@ class Ed25519Signer(wiring.Component):
                 m.d.sync += low_limb.eq(datapath.io_read)
                 m.next = "SEND"
             with m.State("SEND"):
-                m.d.comb += [sends.eq(1), sent.eq(1)]
+                m.d.comb += sent.eq(1)
                 with m.Switch(instruction.number):
                     with m.Case(Destination.HASH.value):
-                        m.d.comb += sent.eq(sha512.words.ready)
+                        m.d.comb += [
+                            sha512.words.payload.eq(byte_reversed(word)),
+                            sha512.words.valid.eq(1),
+                            sent.eq(sha512.words.ready),
+                        ]
                         m.d.sync += hashed_words.eq(hashed_words + sha512.words.ready)
                     with m.Case(Destination.SIGNATURE.value):
-                        m.d.comb += sent.eq(self.signature_words.ready)
+                        m.d.comb += [
+                            self.signature_words.payload.eq(word),
+                            self.signature_words.valid.eq(1),
+                            sent.eq(self.signature_words.ready),
+                        ]
                     with m.Case(Destination.SCALAR.value):
-                        m.d.sync += scalar.eq(Cat(scalar[WORD_BITS:], word))
+                        m.d.sync += shifted_in(scalar, word)
                     with m.Case(Destination.PUBLIC_KEY.value):
-                        m.d.sync += self.public_key.eq(Cat(self.public_key.as_value()[WORD_BITS:], word))
+                        m.d.sync += shifted_in(public_key, word)
                 with m.If(sent):
                     m.d.sync += limb.eq(limb + 1)
                     m.next = "SEND_LOW"
@@ -180,7 +177,17 @@ class Ed25519Signer(wiring.Component):
                         m.d.sync += pc.eq(pc + 1)
                         m.next = "FETCH"
             with m.State("RECEIVE"):
-                m.d.comb += datapath.io_address.eq(Cat(limb[:3], instruction.d + limb[3]))
+                m.d.comb += [
+                    datapath.io_address.eq(Cat(limb[:3], instruction.d + limb[3])),
+                    received.eq(Mux(from_seed, Array(seed_limbs)[limb[:3]], Array(digest_limbs)[limb])),
+                    datapath.io_data.eq(received),
+                ]
+                with m.If(instruction.number == Source.KEY_DIGEST.value):
+                    with m.Switch(limb):
+                        for index in sorted(CLAMP_CLEARED):
+                            with m.Case(index):
+                                cleared = received & ~CLAMP_CLEARED[index]
+                                m.d.comb += datapath.io_data.eq(cleared | CLAMP_SET.get(index, 0))
                 with m.If(from_seed | sha512.ready):
                     m.d.comb += datapath.io_write.eq(1)
                     m.d.sync += limb.eq(limb + 1)
@@ -188,6 +195,11 @@ class Ed25519Signer(wiring.Component):
                         m.d.sync += pc.eq(pc + 1)
                         m.next = "FETCH"
             with m.State("PAD"):
+                m.d.comb += [
+                    sha512.words.payload.eq(padding.words.payload),
+                    sha512.words.valid.eq(padding.words.valid),
+                    padding.words.ready.eq(sha512.words.ready),
+                ]
                 with m.If(padding.ready):
                     m.next = "FETCH"
 

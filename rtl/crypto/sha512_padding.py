@@ -43,13 +43,7 @@ class Sha512Padding(wiring.Component):
         bits = (self.message_length + (self.prefix_words << 3)) << 3
         m.d.comb += taken.eq(self.words.valid & self.words.ready)
 
-        # The word with the byte after the message's last: its own bytes, 0x80, zeros.
         last_word = Signal(64)
-        with m.Switch(self.message_length[:3]):
-            for count in range(WORD_BYTES):
-                with m.Case(count):
-                    m.d.comb += last_word.eq(Cat(self.message_data[: 8 * count], Const(0x80, 8)))
-
         with m.FSM():
             with m.State("READY"):
                 m.d.comb += self.ready.eq(1)
@@ -57,6 +51,11 @@ class Sha512Padding(wiring.Component):
                 with m.If(self.start):
                     m.next = "MESSAGE"
             with m.State("MESSAGE"):
+                # The word with the byte after the message's last: its own bytes, 0x80, zeros.
+                with m.Switch(self.message_length[:3]):
+                    for count in range(WORD_BYTES):
+                        with m.Case(count):
+                            m.d.comb += last_word.eq(Cat(self.message_data[: 8 * count], Const(0x80, 8)))
                 m.d.comb += [
                     self.words.valid.eq(1),
                     self.words.payload.eq(byte_reversed(Mux(index == length_words, last_word, self.message_data))),
