@@ -20,31 +20,6 @@ from .keccak_steps import (
 )
 
 
-class PermutationSignature(wiring.Signature):
-    """Ports of every Keccak-p[1600] permutation, seen from the permutation.
-
-    A lane array is 25 signals of 64 bits, lane x + 5y at index x + 5y.
-
-    * `load`: in a cycle with `ready`, the state takes `state_in`.
-    * `start`: in a cycle with `ready`, the permutation runs on the state, or on `state_in` if `load` is set.
-      `rounds_24` is sampled then: 1 runs Keccak-f[1600], 24 rounds; 0 its last 12, Keccak-p[1600, 12].
-    * `ready`: idle. `load` and `start` are ignored while it is 0.
-    * `state`: valid and stable while `ready`; of no meaning otherwise.
-    """
-
-    def __init__(self):
-        super().__init__(
-            {
-                "state_in": In(LANE_BITS).array(LANES),
-                "load": In(1),
-                "start": In(1),
-                "rounds_24": In(1),
-                "ready": Out(1, init=1),
-                "state": Out(LANE_BITS).array(LANES),
-            }
-        )
-
-
 def keccak_round(m: Module, lanes: Sequence[Value], constant: Value, name: str) -> list[Signal]:
     """One round of FIPS 202 3.2 as combinational logic of `m`; returns the 25 lanes after iota."""
     parity = named(m, f"{name}_parity", column_parities(lanes), LANE_BITS)
@@ -56,17 +31,32 @@ def keccak_round(m: Module, lanes: Sequence[Value], constant: Value, name: str) 
 
 
 class KeccakPermutation(wiring.Component):
-    """Keccak-p[1600, 12 or 24], `rounds_per_cycle` (1 or 2) rounds in a cycle. Ports: PermutationSignature.
+    """Keccak-p[1600, 12 or 24], `rounds_per_cycle` (1 or 2) rounds in a cycle.
+
+    A state is 25 signals of 64 bits, lane x + 5y at index x + 5y: a simulator works on them one by one.
+
+    * `load`: in a cycle with `ready`, the state takes `state_in`.
+    * `start`: in a cycle with `ready`, the permutation runs on the state, or on `state_in` if `load` is set.
+      `rounds_24` is sampled then: 1 runs Keccak-f[1600], 24 rounds; 0 its last 12, Keccak-p[1600, 12].
+    * `ready`: idle. `load` and `start` are ignored while it is 0.
+    * `state`: valid and stable while `ready`; of no meaning otherwise.
 
     From a cycle with `start` to the next one with `ready`: rounds / rounds_per_cycle cycles, and one more if
     `load` came together with `start`. At one round in a cycle that is 12 and 13 (12 rounds), 24 and 25 (24).
     """
 
+    state_in: In(LANE_BITS).array(LANES)
+    load: In(1)
+    start: In(1)
+    rounds_24: In(1)
+    ready: Out(1)
+    state: Out(LANE_BITS).array(LANES)
+
     def __init__(self, rounds_per_cycle: int = 1):
         if rounds_per_cycle not in (1, 2):
             raise ValueError(f"rounds_per_cycle is {rounds_per_cycle}, not 1 or 2")
         self.rounds_per_cycle = rounds_per_cycle
-        super().__init__(PermutationSignature())
+        super().__init__()
 
     def elaborate(self, platform):
         m = Module()

@@ -54,14 +54,13 @@ def rho_pi(lanes: Sequence[Value]) -> list[Value]:
     return [lanes[source].rotate_left(ROTATIONS[source]) for source in PI_SOURCES]
 
 
-def chi(lanes: Sequence[Value], enable: ValueLike | None = None) -> list[Value]:
-    """chi (3.2.4) on lanes of any one width; the lanes unchanged in bits where `enable` is given and 0."""
-    result = []
-    for y in range(5):
-        for x in range(5):
-            term = ~lanes[5 * y + (x + 1) % 5] & lanes[5 * y + (x + 2) % 5]
-            result.append(lanes[5 * y + x] ^ (term if enable is None else term & enable))
-    return result
+def chi(lanes: Sequence[Value]) -> list[Value]:
+    """chi (3.2.4)."""
+    return [
+        lanes[5 * y + x] ^ (~lanes[5 * y + (x + 1) % 5] & lanes[5 * y + (x + 2) % 5])
+        for y in range(5)
+        for x in range(5)
+    ]
 
 
 def compact_constants(first: int = 0, step: int = 1) -> list[int]:
