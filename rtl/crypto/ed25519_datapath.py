@@ -99,6 +99,8 @@ class Ed25519Datapath(wiring.Component):
         m.d.comb += [
             read_a.addr.eq(Mux(issuing, Cat(index_a, current.a), self.io_address)),
             read_b.addr.eq(Cat(index_b, current.b.index)),
+            read_b.en.eq(issuing),
+            read_rom.en.eq(issuing),
             self.io_read.eq(read_a.data),
         ]
         with m.If(current.b.space == Space.TABLE):
