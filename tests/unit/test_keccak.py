@@ -165,6 +165,22 @@ def test_cycles_of_every_folding(slices_per_cycle, cycles_12, cycles_24):
     assert dut.do("start", rounds_24=1) == cycles_24
 
 
+def test_of_several_folded_operations_the_first_in_the_contract_s_order_is_carried_out():
+    dut = Folded(8)
+    source = random.Random(6)
+    state = random_state(source)
+    dut.do("clear")
+    dut.add(state)
+    dut.do("read", lane=3, start=1)
+    assert dut.block.get("value") == state[3]
+    assert dut.state() == state
+    dut.do("absorb", lane=3, word=5, read=1, start=1)
+    state[3] ^= 5
+    assert dut.state() == state
+    dut.do("clear", lane=3, word=5, absorb=1, read=1, start=1)
+    assert dut.state() == [0] * LANES
+
+
 def test_a_folded_operation_is_not_disturbed_by_others_while_it_runs():
     dut = Folded(8)
     source = random.Random(5)
