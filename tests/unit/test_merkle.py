@@ -58,7 +58,7 @@ def test_root_of_any_number_of_pages(pages):
         bench.check(image)
 
 
-@pytest.mark.parametrize(("page_words", "rounds_per_cycle"), [(1, 2), (20, 1), (21, 1), (42, 2), (64, 1)])
+@pytest.mark.parametrize(("page_words", "rounds_per_cycle"), [(1, 2), (21, 1), (42, 2)])
 def test_root_of_any_page_size(page_words, rounds_per_cycle):
     bench = Bench(6, page_words, rounds_per_cycle)
     rng = random.Random(page_words)
@@ -70,7 +70,7 @@ def test_root_of_any_page_size(page_words, rounds_per_cycle):
 
 @pytest.mark.parametrize(
     ("pages", "rounds_per_cycle", "cycles"),
-    [(32, 1, 16468), (5, 1, 2607), (32, 2, 16427), (5, 2, 2584)],
+    [(32, 1, 16468), (5, 1, 2607), (32, 2, 16427)],
 )
 def test_pages_of_4096_bytes_are_hashed_at_the_streams_rate(pages, rounds_per_cycle, cycles):
     """No word waits. 128 KiB in 16468 cycles are 7.959 bytes in a cycle, of 8 that a 64-bit stream can bring."""
