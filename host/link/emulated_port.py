@@ -10,6 +10,7 @@ from .serial_port import SerialPort
 from .transport import Transport
 
 NAME = "sim"
+DEFAULT_CONFIG = "full"
 
 
 @contextmanager
@@ -19,12 +20,15 @@ def start_chip(**options: Any) -> Iterator[Any]:
     Raises PortAbsent when the emulator is not installed, LivetrapError with its own reason when it does not start.
     """
     try:
+        from rtl.config import CONFIGS
         from sim.rtl.chip import Chip, EmulatorError
         from sim.rtl.verilator import BuildError
     except ModuleNotFoundError as error:
         raise PortAbsent(
             f"port {NAME}: the emulator is not installed (no module {error.name!r}): pip install 'livetrap[emulator]'"
         ) from error
+    if options.get("config", DEFAULT_CONFIG) not in CONFIGS:
+        raise LivetrapError(f"no chip configuration {options['config']!r}: there are {', '.join(CONFIGS)}")
     try:
         with Chip(**options) as chip:
             yield chip
@@ -35,7 +39,7 @@ def start_chip(**options: Any) -> Iterator[Any]:
 class EmulatedPort(Transport):
     """Starts an emulated chip and talks to it over its pty. Raises PortError as `start_chip` does."""
 
-    def __init__(self, config: str = "full", seed: int = 0) -> None:
+    def __init__(self, config: str = DEFAULT_CONFIG, seed: int = 0) -> None:
         self.name = NAME
         with ExitStack() as stack:
             chip = stack.enter_context(start_chip(config=config, seed=seed, link="pty"))
