@@ -23,8 +23,8 @@ class SnapshotEngine(wiring.Component):
 
     Memory:
     * `user`: the weight memory's port. Always ready, during captures too.
-    * `image`: reads the shadow memory. Its data are of no meaning while `clearing` or `capturing`; otherwise they
-      are the image of the last capture, or zeros.
+    * `image`: reads the shadow memory: the image of the last capture, or zeros. Of no meaning for an address given
+      while `clearing` or `capturing`, or in the cycle after `clearing`.
 
     Triggers. A random and a requested trigger are latched separately, each at most once, and each leads to a
     capture of its own, the random one first.
