@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-settings.register_profile("livetrap", derandomize=True, deadline=None, max_examples=200, database=None)
+settings.register_profile("livetrap", derandomize=True, deadline=None, max_examples=100, database=None)
 settings.load_profile("livetrap")
 
 

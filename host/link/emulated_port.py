@@ -23,16 +23,21 @@ def start_chip(**options: Any) -> Iterator[Any]:
         from rtl.config import CONFIGS
         from sim.rtl.chip import Chip, EmulatorError
         from sim.rtl.verilator import BuildError
+
+        config = options.get("config", DEFAULT_CONFIG)
+        if config not in CONFIGS:
+            raise LivetrapError(f"no chip configuration {config!r}: there are {', '.join(CONFIGS)}")
+        chip = Chip(**options)
     except ModuleNotFoundError as error:
         raise PortAbsent(
             f"port {NAME}: the emulator is not installed (no module {error.name!r}): pip install 'livetrap[emulator]'"
         ) from error
-    if options.get("config", DEFAULT_CONFIG) not in CONFIGS:
-        raise LivetrapError(f"no chip configuration {options['config']!r}: there are {', '.join(CONFIGS)}")
-    try:
-        with Chip(**options) as chip:
-            yield chip
     except (BuildError, EmulatorError) as error:
+        raise LivetrapError(" ".join(str(error).split())) from error
+    try:
+        with chip:
+            yield chip
+    except EmulatorError as error:
         raise LivetrapError(" ".join(str(error).split())) from error
 
 

@@ -58,7 +58,8 @@ def check_challenges(case: Case) -> Iterator[Check]:
     for nonce in nonces:
         if nonce in answers:
             seq = answers[nonce]
-            yield verified(CHALLENGE, f"statement {seq} answers the nonce {nonce.hex()[:16]}...: the log reaches at least there", seq)
+            reason = f"statement {seq} answers the nonce {nonce.hex()[:16]}...: nothing before it was cut off"
+            yield verified(CHALLENGE, reason, seq)
         else:
             expected = f"a head statement over {nonce.hex()}"
             yield rejected(CHALLENGE, FieldError("log", "nonce", expected, "none"))

@@ -28,7 +28,8 @@ def check_record(evidence: Evidence) -> tuple[LoadRecord | None, list[Check]]:
     except FieldError as error:
         return None, [rejected(RECORD, error)]
     count = sum(len(boot) for boot in record.boots.values())
-    return record, [verified(RECORD, f"{count} records, of this chip's boots {', '.join(map(str, record.boots)) or 'none'}")]
+    boots = ", ".join(map(str, record.boots)) or "none"
+    return record, [verified(RECORD, f"well-formed, {count} records; boots: {boots}")]
 
 
 def check_inputs(case: Case) -> Iterator[Check]:
