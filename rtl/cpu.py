@@ -52,8 +52,27 @@ class BusGuard(wiring.Component):
         return m
 
 
+class BusFault(wiring.Component):
+    """Passes Wishbone accesses on, acknowledges in the same cycle those that end with `err`, and sets `fault`.
+
+    VexRiscv's Wishbone bridge takes no notice of `err` and would wait for `ack` for ever.
+    fault: 1 from the cycle after the first `err` until reset.
+    """
+
+    def __init__(self):
+        signature = wishbone.Signature(addr_width=30, data_width=32, granularity=8, features={"err", "cti", "bte"})
+        super().__init__({"initiator": In(signature), "target": Out(signature), "fault": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        connect(m, flipped(self.initiator), flipped(self.target))
+        m.d.comb += [self.initiator.ack.eq(self.target.ack | self.target.err), self.initiator.err.eq(0)]
+        m.d.sync += self.fault.eq(self.fault | self.target.err)
+        return m
+
+
 class ControlProcessor(wiring.Component):
-    """RV32IM core with the whole address map.
+    """RV32IM core with the whole address map. A bus error raises its software interrupt until reset.
 
     peripherals: name -> peripheral, in register order. windows: (name, base address, Wishbone bus).
     memory_map: of the bus; the one source of every address. csr_map: of the registers, from CSR_BASE.
@@ -99,10 +118,13 @@ class ControlProcessor(wiring.Component):
         m.submodules.arbiter = arbiter = wishbone.Arbiter(
             addr_width=30, data_width=32, granularity=8, features={"err", "cti", "bte"}
         )
+        m.submodules.fault = fault = BusFault()
         m.submodules.guard = guard = BusGuard()
         # The data bus comes first: it wins when both ask.
         arbiter.add(self.cpu.dbus)
         arbiter.add(self.cpu.ibus)
-        connect(m, arbiter.bus, guard.initiator)
+        connect(m, arbiter.bus, fault.initiator)
+        connect(m, fault.target, guard.initiator)
+        m.d.comb += self.cpu.irq_software.eq(fault.fault)
         connect(m, guard.target, self.decoder.bus)
         return m

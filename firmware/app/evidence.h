@@ -12,7 +12,7 @@
 #define EVIDENCE_TICKS (1u << 15)
 
 /* Bound on the wait for identity and zeroised memory after a reset. */
-#define EVIDENCE_IDENTITY_TICKS (1u << 16)
+#define EVIDENCE_IDENTITY_TICKS (1u << 14)
 
 #define EVIDENCE_PENDING (-1)
 

@@ -7,7 +7,8 @@
 /* Resets the chip. Everything but identity, chain, seq and retained memory starts anew. */
 _Noreturn void rom_restart(void);
 
-/* Reports a trap by the registers of the same names (RISC-V privileged architecture 3.1), and restarts. */
+/* Reports a trap by the registers of the same names (RISC-V privileged architecture 3.1), and restarts.
+   mcause 0x80000003 is a bus error, with mepc some instructions behind it. */
 _Noreturn void rom_report_trap(uint32_t mcause, uint32_t mepc, uint32_t mtval);
 
 /* Reports a reason not to start the application, and restarts. */

@@ -5,6 +5,9 @@ rom_reset:
     la      t0, rom_trap
     csrw    mtvec, t0
     la      sp, linker_stack_top
+    /* A bus error comes as the machine software interrupt (rtl/cpu.py): mie.MSIE and mstatus.MIE let it trap. */
+    csrsi   mie, 8
+    csrsi   mstatus, 8
     call    rom_boot
     /* a0 = struct handoff */
     la      t0, linker_application

@@ -9,6 +9,7 @@ from Crypto.Hash import TurboSHAKE128
 
 from firmware import build as firmware_build
 from rtl.config import CONFIGS
+from tests.firmware.riscv import elf_symbols
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -65,23 +66,8 @@ def test_segments_below_the_image_are_refused():
 
 def test_the_log_has_all_of_sram_but_a_few_kilobytes():
     for name, config in CONFIGS.items():
-        symbols = elf_symbols((firmware_build.build(name).parent / "app.elf").read_bytes())
+        elf = (firmware_build.build(name).parent / "app.elf").read_bytes()
+        symbols = {symbol: value for symbol, value, *_ in elf_symbols(elf)}
         start, end = symbols["linker_log_start"], symbols["linker_log_end"]
         assert end == 0x1000_0000 + config.sram_bytes - firmware_build.STACK_BYTES
         assert end - start > config.sram_bytes - 9 * 1024
-
-
-def elf_symbols(elf: bytes) -> dict[str, int]:
-    """Symbol -> value in an ELF32 file (System V ABI, symbol table)."""
-    (first,) = struct.unpack_from("<I", elf, 32)
-    entry_bytes, entries = struct.unpack_from("<HH", elf, 46)
-    sections = [struct.unpack_from("<10I", elf, first + index * entry_bytes) for index in range(entries)]
-    symbols = {}
-    for _, kind, _, _, offset, size, link, *_ in sections:
-        if kind != 2:
-            continue
-        strings = elf[sections[link][4] :]
-        for at in range(offset, offset + size, 16):
-            name, value = struct.unpack_from("<II", elf, at)
-            symbols[strings[name : strings.index(b"\0", name)].decode()] = value
-    return symbols

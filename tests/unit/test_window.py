@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect, flipped
 
 from rtl.bus import wishbone
-from rtl.cpu import BUS_TIMEOUT, BusGuard
+from rtl.cpu import BUS_TIMEOUT, BusFault, BusGuard
 from rtl.memory.clear import MemoryClear
 from rtl.memory.window import ReadWindow
 from sim.rtl.block import VerilatedBlock
@@ -87,6 +87,21 @@ def test_guard_passes_answers_and_ends_silence():
     block.set("bus__adr", 100)
     assert block.step_until("bus__err", limit=2 * BUS_TIMEOUT) == BUS_TIMEOUT
     assert not block.get("bus__ack")
+
+
+def test_an_error_ends_the_access_and_is_remembered():
+    block = VerilatedBlock(BusFault(), cycle_limit=1000)
+    block.set_all({"initiator__cyc": 1, "initiator__stb": 1, "target__dat_r": 0x1234})
+    for answer in ("target__ack", "target__err", "target__ack"):
+        assert not block.get("initiator__ack")
+        before = block.get("fault")
+        block.set(answer, 1)
+        assert block.get("initiator__ack") and not block.get("initiator__err")
+        assert block.get("initiator__dat_r") == 0x1234
+        assert block.get("fault") == before
+        block.step()
+        block.set(answer, 0)
+        assert block.get("fault") == (before or answer == "target__err")
 
 
 @pytest.mark.parametrize("words", [2, 5, 64])
