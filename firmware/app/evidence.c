@@ -53,8 +53,7 @@ bool evidence_has_identity(void) {
 
 int evidence_readiness(void) {
     if (!evidence_has_identity()) return CHIP_ERROR_NOT_PROVISIONED;
-    if (evidence.boot_failed) return CHIP_ERROR_HARDWARE;
-    if (!evidence.boot_made) return evidence.boot_overdue ? CHIP_ERROR_HARDWARE : CHIP_ERROR_BUSY;
+    if (!evidence.boot_made) return CHIP_ERROR_HARDWARE;
     return log_is_full() ? CHIP_ERROR_LOG_FULL : CHIP_ERROR_OK;
 }
 
@@ -133,6 +132,7 @@ static void poll_identity(void) {
         evidence.boot_made = true;
         evidence.state = IDLE;
     } else {
+        evidence.boot_overdue = false;
         make(KIND_BOOT, false);
     }
 }

@@ -29,7 +29,7 @@ bool evidence_boot_is_over(void);
 bool evidence_has_identity(void);
 
 /* Returns CHIP_ERROR_OK when work may begin that changes the chip or asks for a statement, else why not:
-   NOT_PROVISIONED, BUSY (the boot statement is not made yet), HARDWARE (it failed) or LOG_FULL. */
+   NOT_PROVISIONED, HARDWARE (there is no boot statement) or LOG_FULL. */
 int evidence_readiness(void);
 
 /* Returns whether no statement is being made. */

@@ -13,6 +13,7 @@ from smp import packet as smp_packet
 
 from firmware.build import APPLICATION, BUILD, FIRMWARE, LIBRARY
 from formats.link import USER_GROUP, Command
+from formats.statement import layout
 from rtl.config import CONFIGS
 from rtl.generate import write_headers
 
@@ -170,6 +171,10 @@ class HostChip:
     def weights(self, address: int = 0, size: int = CONFIG.weight_bytes) -> bytes:
         return self._do("M", struct.pack("<QQ", address, size))
 
+    def spoil_log(self, offset: int) -> None:
+        """Changes a byte of the memory that holds the log."""
+        self._do("L", struct.pack("<Q", offset))
+
     def is_cbor(self, data: bytes) -> bool:
         return self._do("C", data) == b"\1"
 
@@ -205,6 +210,20 @@ def response_body(request: bytes, response: bytes) -> dict:
     body = cbor2.loads(response[8:])
     assert cbor2.dumps(body) == response[8:], "not the preferred encoding"
     return body
+
+
+def claim(statement: bytes, name: str) -> bytes:
+    """The bytes of a claim's slot in a statement."""
+    start = len(layout().statement_prefix) + layout()[name].offset
+    return statement[start : start + layout()[name].size]
+
+
+def facts(chip: HostChip, seq: int) -> tuple[int, int, bytes]:
+    """Kind, cause and nonce of a statement in the log; checks that it stands where its seq says."""
+    statement = chip.statement(seq)
+    assert int.from_bytes(claim(statement, "seq"), "big") == seq
+    assert claim(statement, "digest") == bytes(32)
+    return claim(statement, "kind")[0], claim(statement, "cause")[0], claim(statement, "nonce")
 
 
 def error(code: int) -> dict:

@@ -98,7 +98,7 @@ def _follow(function, functions, text: bytes, base: int, indirect: str) -> tuple
             target = address + _jump_offset(word)
         elif opcode == 0x67 and word != 0x00008067:
             if source in upper:
-                target = (upper[source] + _signed(word >> 20, 12)) & 0xFFFFFFFF
+                target = (upper.pop(source) + _signed(word >> 20, 12)) & 0xFFFFFFFF
             else:
                 callees |= {other.name for other in functions if other.name.startswith(indirect)}
         if target is not None and not function.start <= target < function.end:

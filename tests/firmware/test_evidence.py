@@ -1,26 +1,12 @@
-"""When statements are made, what they answer, and how the log behaves when it is full, reset or spoilt."""
+"""When statements are made, and what they answer."""
 
 import pytest
 
 from formats.link import ChipError, Command
-from formats.statement import Cause, Kind, layout
-from tests.firmware.host_build import WRITE, error, frame, packet, response_body
+from formats.statement import Cause, Kind
+from tests.firmware.host_build import WRITE, error, facts, frame, packet, response_body
 
 NONCE = bytes(range(1, 33))
-LOG_CAPACITY = 8
-
-
-def claim(statement: bytes, name: str) -> bytes:
-    start = len(layout().statement_prefix) + layout()[name].offset
-    return statement[start : start + layout()[name].size]
-
-
-def facts(chip, seq: int) -> tuple[int, int, bytes]:
-    """Kind, cause and nonce of a statement, and it does stand where its seq says."""
-    statement = chip.statement(seq)
-    assert int.from_bytes(claim(statement, "seq"), "big") == seq
-    assert claim(statement, "digest") == bytes(32)
-    return claim(statement, "kind")[0], claim(statement, "cause")[0], claim(statement, "nonce")
 
 
 def test_boot_makes_the_first_statement(chip):
@@ -179,75 +165,3 @@ def test_a_capture_that_begins_under_a_page_read_spoils_nothing(chip, capture_cy
     chip.set(capture_cycles=capture_cycles, capture_at_image_read=1)
     assert chip.read(Command.PAGE, {"seq": seq, "off": 0, "len": 512}) == error(ChipError.SUPERSEDED)
     assert chip.read(Command.PAGE, {"seq": seq, "off": 0, "len": 512}) == error(ChipError.SUPERSEDED)
-
-
-def fill_log(chip) -> None:
-    for seq in range(1, LOG_CAPACITY):
-        assert chip.write(Command.ATTEST, {"nonce": NONCE}) == {"seq": seq}
-
-
-def test_a_full_log_takes_no_new_work_and_loses_nothing(chip):
-    assert chip.read(Command.INFO)["capacity"] == LOG_CAPACITY
-    fill_log(chip)
-    before = chip.lasting_state()
-    refused = error(ChipError.LOG_FULL)
-    assert chip.write(Command.ATTEST, {"nonce": NONCE}) == refused
-    assert chip.write(Command.SNAPSHOT, {}) == refused
-    assert chip.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == refused
-    assert chip.write(Command.TRIGGER, {"rate": 0}) == refused
-    assert chip.lasting_state() == before
-    chip.set(random=1)
-    chip.poll(1000)
-    assert chip.state()["captures"] == 1
-    assert chip.state()["statements"] == before["statements"], "the capture waits, unstated"
-    assert [facts(chip, seq)[0] for seq in range(LOG_CAPACITY)] == [Kind.BOOT] + [Kind.HEAD] * (LOG_CAPACITY - 1)
-    info = chip.read(Command.INFO)
-    assert (info["first"], info["seq"]) == (0, LOG_CAPACITY)
-
-
-def test_the_last_place_may_go_to_a_random_snapshot(chip):
-    fill_log_but_one = LOG_CAPACITY - 1
-    for seq in range(1, fill_log_but_one):
-        assert chip.write(Command.ATTEST, {"nonce": NONCE}) == {"seq": seq}
-    chip.set(random=1)
-    sent = packet(Command.SNAPSHOT, {}, operation=WRITE)
-    (answer,) = chip.exchange(frame(sent))
-    assert response_body(sent, answer) == error(ChipError.LOG_FULL)
-    assert facts(chip, fill_log_but_one)[1] == Cause.RANDOM
-
-
-def test_a_warm_reset_keeps_the_log_and_adds_a_boot(chip):
-    chip.write(Command.ATTEST, {"nonce": NONCE})
-    kept = [chip.statement(seq) for seq in range(2)]
-    chip.warm_reset()
-    info = chip.read(Command.INFO)
-    assert (info["first"], info["seq"], info["bootcount"]) == (0, 3, 2)
-    assert [chip.statement(seq) for seq in range(2)] == kept
-    assert facts(chip, 2)[0] == Kind.BOOT
-
-
-def test_a_warm_reset_with_a_full_log_boots_without_a_statement(chip):
-    fill_log(chip)
-    chip.warm_reset()
-    info = chip.read(Command.INFO)
-    assert (info["seq"], info["bootcount"]) == (LOG_CAPACITY, 2)
-    assert chip.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == error(ChipError.LOG_FULL)
-
-
-def test_a_statement_made_just_before_a_warm_reset_is_recovered(chip):
-    sent = packet(Command.ATTEST, {"nonce": NONCE}, operation=WRITE)
-    chip.feed(frame(sent))
-    chip.poll(30)
-    chip.advance(1 << 20)
-    assert chip.state()["statements"] == 2
-    chip.warm_reset()
-    chip.poll(1000)
-    assert facts(chip, 1) == (Kind.HEAD, Cause.NONE, NONCE)
-    assert facts(chip, 2)[0] == Kind.BOOT
-
-
-def test_power_on_clears_the_log(chip):
-    fill_log(chip)
-    chip.boot()
-    info = chip.read(Command.INFO)
-    assert (info["first"], info["seq"]) == (0, 1)

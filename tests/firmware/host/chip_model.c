@@ -143,6 +143,11 @@ bool chip_reset_is_requested(void) { return chip.reset_requested; }
 
 uint8_t *chip_weights(void) { return chip.weights; }
 
+void chip_spoil_log(uint64_t offset) {
+    if (offset >= LOG_BYTES) fail("the test spoils what is not there");
+    log_memory[offset] ^= 0xFF;
+}
+
 uint8_t *retained_log(void) { return log_memory; }
 uint32_t retained_log_bytes(void) { return LOG_BYTES; }
 

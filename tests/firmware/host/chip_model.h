@@ -48,5 +48,7 @@ struct chip_state chip_get_state(void);
 uint32_t chip_waiting(void);
 bool chip_reset_is_requested(void);
 uint8_t *chip_weights(void);
+/* Changes every bit of a byte of the log's memory. */
+void chip_spoil_log(uint64_t offset);
 
 #endif
