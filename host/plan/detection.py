@@ -17,7 +17,7 @@ says `whole`.
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from .errors import Infeasible, PlanError
 
@@ -103,8 +103,8 @@ def check_feasible(scenario: Scenario) -> None:
     if needed >= scenario.chips_owned:
         days = needed * scenario.run_days / scenario.chips_owned
         raise Infeasible(
-            f"this Prover cannot do such a run: {scenario.flop_threshold:.4g} FLOP in {scenario.run_days:g} days take "
-            f"{needed:,.0f} chips and it owns {scenario.chips_owned:,.0f}; feasible: flop_threshold "
+            f"this Prover cannot do such a run: {scenario.flop_threshold:.4g} FLOP in {scenario.run_days:g} days "
+            f"take {needed:,.0f} chips and it owns {scenario.chips_owned:,.0f}; feasible: flop_threshold "
             f"{_digits(largest_flop(scenario), -1):g}, or run_days {_digits(days, 1):g}"
         )
 
