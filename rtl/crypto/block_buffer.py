@@ -88,7 +88,6 @@ class BlockBuffer(wiring.Component):
             m.d.sync += self.block_valid.eq(0)
         with m.If(passes_on):
             m.d.sync += [out.eq(word) for out, word in zip(self.block, filling, strict=True)]
-            m.d.sync += [word.eq(0) for word in filling]
             m.d.sync += [
                 self.block_valid.eq(1),
                 self.block_first.eq(first),
@@ -98,11 +97,20 @@ class BlockBuffer(wiring.Component):
                 last.eq(padding_owed),
                 padding_owed.eq(0),
             ]
-            with m.If(padding_owed):
-                m.d.sync += [filling[0].eq(padding_domain), filling[-1].eq(1 << 63)]
 
+        # Only the first word can be filled in a cycle in which the block passes on. With that order said for the
+        # others, zeroing them is the synchronous reset of a flip-flop and no logic.
+        with m.If(fills & (index == 0)):
+            m.d.sync += filling[0].eq(self.words.p.data)
+        for i, word in enumerate(filling[1:], start=1):
+            with m.If(passes_on):
+                m.d.sync += word.eq(0)
+            with m.Elif(fills & (index == i)):
+                m.d.sync += word.eq(self.words.p.data)
+        with m.If(passes_on & padding_owed):
+            m.d.sync += [filling[0].eq(padding_domain), filling[-1][63].eq(1)]
         with m.If(fills):
-            m.d.sync += [Array(filling)[index].eq(self.words.p.data), index.eq(index + 1)]
+            m.d.sync += index.eq(index + 1)
             with m.If(at_end | self.words.p.last):
                 m.d.sync += [index.eq(0), full.eq(1), last.eq(self.words.p.last & ~at_end)]
             with m.If(self.words.p.last & at_end):

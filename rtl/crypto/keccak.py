@@ -20,13 +20,20 @@ from .keccak_steps import (
 )
 
 
-def keccak_round(m: Module, lanes: Sequence[Value], constant: Value, name: str) -> list[Signal]:
-    """One round of FIPS 202 3.2 as combinational logic of `m`; returns the 25 lanes after iota."""
+def keccak_round(
+    m: Module, lanes: Sequence[Value], constant: Value, name: str, enable: Value | None = None
+) -> list[Signal]:
+    """One round of FIPS 202 3.2 as combinational logic of `m`; returns the 25 lanes after iota.
+
+    enable: while it is 0, theta's result counts as zero, and so the round's is `constant` alone.
+    """
     parity = named(m, f"{name}_parity", column_parities(lanes), LANE_BITS)
     effect = [parity[(x - 1) % 5] ^ parity[(x + 1) % 5].rotate_left(1) for x in range(5)]
     effect = named(m, f"{name}_effect", effect, LANE_BITS)
-    theta = named(m, f"{name}_theta", [lanes[i] ^ effect[i % 5] for i in range(LANES)], LANE_BITS)
-    after_chi = chi(named(m, f"{name}_pi", rho_pi(theta), LANE_BITS))
+    theta = [lanes[i] ^ effect[i % 5] for i in range(LANES)]
+    if enable is not None:
+        theta = [lane & enable.replicate(LANE_BITS) for lane in theta]
+    after_chi = chi(named(m, f"{name}_pi", rho_pi(named(m, f"{name}_theta", theta, LANE_BITS)), LANE_BITS))
     return named(m, f"{name}_iota", [after_chi[0] ^ constant, *after_chi[1:]], LANE_BITS)
 
 
@@ -71,19 +78,21 @@ class KeccakPermutation(wiring.Component):
             first_step.eq(Mux(self.rounds_24, 0, steps // 2)),
             step.eq(Mux(permuting, next_step, first_step)),
         ]
+        loads = self.ready & self.load
+        runs = Signal()
+        m.d.comb += runs.eq(permuting | self.start & ~self.load)
+
+        # A state that is loaded passes through the rounds' last gates: with zero in their place, it is added to zero.
         permuted: Sequence[Value] = self.state
         for i in range(self.rounds_per_cycle):
             constants = Array(compact_constants(i, self.rounds_per_cycle))
             compact = Signal(len(CONSTANT_BITS), name=f"constant_{i}")
-            m.d.comb += compact.eq(constants[step])
-            permuted = keccak_round(m, permuted, round_constant(compact), name=f"round_{i}")
-
-        loads = self.ready & self.load
-        runs = permuting | self.start & ~self.load
-        with m.If(loads):
-            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, self.state_in, strict=True)]
-        with m.Elif(runs):
-            m.d.sync += [lane.eq(value) for lane, value in zip(self.state, permuted, strict=True)]
+            m.d.comb += compact.eq(Mux(runs, constants[step], 0))
+            enable = runs if i == 0 else None
+            permuted = keccak_round(m, permuted, round_constant(compact), f"round_{i}", enable)
+        with m.If(loads | runs):
+            for lane, after_round, loaded in zip(self.state, permuted, self.state_in, strict=True):
+                m.d.sync += lane.eq(after_round ^ (loaded & loads.replicate(LANE_BITS)))
         with m.If(runs):
             m.d.sync += [next_step.eq(step + 1), permuting.eq(step != steps - 1)]
         with m.Elif(self.start):
