@@ -130,9 +130,7 @@ static void take_padding(void) {
     receiver.quantum = base64_append(receiver.quantum, 1);
     receiver.missing++;
     receiver.state = AFTER_PADDING;
-    if (receiver.missing > 2) {
-        drop_frame();
-    } else if (BASE64_QUANTUM_IS_FULL(receiver.quantum)) {
+    if (BASE64_QUANTUM_IS_FULL(receiver.quantum)) {
         const uint32_t bits = BASE64_QUANTUM_BITS(receiver.quantum);
         receiver.quantum = BASE64_QUANTUM_START;
         /* RFC 4648 3.5: the bits that padding leaves over must be zero. */

@@ -189,6 +189,19 @@ def test_a_frame_waits_for_room_and_is_given_up_when_none_comes(chip):
     assert is_in_step(chip)
 
 
+def test_a_request_waits_while_a_response_is_on_its_way(chip):
+    chip.set(tx_room=4)
+    requests = [echo("first" * 60, 1), echo("second" * 60, 2), echo("third", 3)]
+    chip.feed(b"".join(map(frame, requests)))
+    chip.poll(2000)
+    answers = unframe(chip.take())
+    assert [response_body(sent, answer)["r"] for sent, answer in zip(requests, answers, strict=True)] == [
+        "first" * 60,
+        "second" * 60,
+        "third",
+    ]
+
+
 def test_bytes_may_come_one_by_one(chip):
     for at in range(len(PROBE)):
         chip.feed(PROBE[at : at + 1])

@@ -94,5 +94,6 @@ def test_a_request_that_broke_off_in_the_hardware_is_not_repeated(chip):
     assert response_body(sent, first) == error(ChipError.HARDWARE)
     chip.advance(1 << 41)
     assert chip.state()["records"] == 1
+    chip.set(ingest_cycles=200)
     assert chip.exchange(frame(sent)) == [first]
     assert chip.state()["records"] == 1
