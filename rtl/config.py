@@ -13,7 +13,8 @@ class Config:
     page_bytes: of a leaf of the Merkle tree. ValueError unless they are whole words and divide weight_bytes.
     rom_bytes, sram_bytes: powers of two.
     rounds_per_cycle: of the snapshot engine's Keccak (1 or 2).
-    slices_per_cycle: of the folded Keccaks in ingest and in the trigger (a divisor of 64).
+    slices_per_cycle: of the folded Keccaks in ingest and in the trigger (8, 16 or 32). ValueError if fewer: the
+        trigger would not have a block of 13 draws every 13 ticks, and trials would be lost.
     boundary_timeout: cycles that a latched trigger waits for a descriptor boundary before it forces a capture.
     trigger_rate: the random trigger's rate at boot, per tick and in units of 2**-64.
     """
@@ -34,6 +35,8 @@ class Config:
                 f"{self.weight_bytes} bytes of weights, {self.page_bytes} bytes in a page: "
                 f"a page is a whole number of {WORD_BYTES}-byte words, and the weights of pages"
             )
+        if self.slices_per_cycle < 8:
+            raise ValueError(f"{self.slices_per_cycle} slices a cycle: the trigger needs at least 8 to draw in time")
 
     @property
     def pages(self) -> int:
@@ -48,7 +51,7 @@ CONFIGS = {
     config.name: config
     for config in (
         Config("full", weight_bytes=128 * 1024),
-        Config("tiny", weight_bytes=32 * 1024, rom_bytes=32 * 1024, sram_bytes=32 * 1024, slices_per_cycle=1),
+        Config("tiny", weight_bytes=32 * 1024, rom_bytes=32 * 1024, sram_bytes=32 * 1024),
         Config("test", weight_bytes=20 * 1024),
     )
 }

@@ -27,7 +27,7 @@ class SnapshotEngine(wiring.Component):
       while `clearing` or `capturing`, or in the cycle after `clearing`.
 
     Triggers. A random and a requested trigger are latched separately, each at most once, and each leads to a
-    capture of its own, the random one first.
+    capture of its own: the random one first, but none while a request waits that an earlier one has overtaken.
     * `random`: pulse. `request`: pulse, with `request_cause` HOST or CHALLENGE of formats.statement.Cause; a
       request while another is latched changes nothing.
     * `boundary`: 1 in a cycle at whose start no descriptor is in progress.
@@ -122,7 +122,8 @@ class SnapshotEngine(wiring.Component):
         return m
 
     def _choose_instant(self, m):
-        random, requested, request_taken = Signal(), Signal(), Signal()
+        random, requested = Signal(), Signal()
+        chooses_random, overtook = Signal(), Signal()
         request_cause = Signal(4)
         waited = Signal(range(self.config.boundary_timeout + 1))
         may_start, forced = Signal(), Signal()
@@ -131,7 +132,7 @@ class SnapshotEngine(wiring.Component):
             may_start.eq(self.pending & ~self.hold & ~self.clearing & ~self.capturing),
             forced.eq(~self.boundary & (waited == self.config.boundary_timeout)),
             self.instant.eq(may_start & (self.boundary | forced)),
-            request_taken.eq(self.instant & ~random),
+            chooses_random.eq(random & ~(requested & overtook)),
         ]
         with m.If(~may_start | self.instant):
             m.d.sync += waited.eq(0)
@@ -139,9 +140,13 @@ class SnapshotEngine(wiring.Component):
             m.d.sync += waited.eq(waited + 1)
 
         with m.If(self.instant):
-            m.d.sync += self.cause.eq(Mux(random, Cause.RANDOM, request_cause) | Mux(forced, FORCED, 0))
-        with m.If(self.random | self.instant):
+            m.d.sync += [
+                self.cause.eq(Mux(chooses_random, Cause.RANDOM, request_cause) | Mux(forced, FORCED, 0)),
+                overtook.eq(chooses_random),
+            ]
+        with m.If(self.random | (self.instant & chooses_random)):
             m.d.sync += random.eq(self.random)
+        request_taken = self.instant & ~chooses_random
         with m.If(self.request & (~requested | request_taken)):
             m.d.sync += [requested.eq(1), request_cause.eq(self.request_cause)]
         with m.Elif(request_taken):

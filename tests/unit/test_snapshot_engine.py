@@ -128,7 +128,7 @@ def test_no_trigger_is_lost(bench):
     bench.step(random=1, request=1, request_cause=Cause.CHALLENGE)
     bench.step(random=1, request=1, request_cause=Cause.HOST)
     causes = []
-    for again in ({"random": 1}, {}, {"request": 1, "request_cause": Cause.HOST}, {}):
+    for again in ({"random": 1}, {"request": 1, "request_cause": Cause.HOST}, {}, {}):
         bench.block.set("hold", 0)
         assert outputs(bench, "instant") == (1,)
         bench.step(**again)
@@ -136,8 +136,22 @@ def test_no_trigger_is_lost(bench):
         bench.follow(idle)
         bench.check_image()
         causes.append(bench.block.get("cause"))
-    assert causes == [Cause.RANDOM, Cause.RANDOM, Cause.CHALLENGE, Cause.HOST]
+    assert causes == [Cause.RANDOM, Cause.CHALLENGE, Cause.RANDOM, Cause.HOST]
     assert outputs(bench, "pending") == (0,)
+
+
+def test_no_rate_of_the_random_trigger_keeps_a_request_from_its_turn(bench):
+    bench.block.set("random", 1)
+    bench.step(request=1, request_cause=Cause.CHALLENGE)
+    causes = []
+    for _ in range(3):
+        bench.block.set("hold", 0)
+        assert outputs(bench, "instant") == (1,)
+        bench.step(random=1)
+        bench.block.set("hold", 1)
+        bench.follow(lambda bench, cycle: bench.step(random=1))
+        causes.append(bench.block.get("cause"))
+    assert causes == [Cause.RANDOM, Cause.CHALLENGE, Cause.RANDOM]
 
 
 def test_a_trigger_in_a_capture_starts_the_next_one_with_the_first_ones_root(bench):
