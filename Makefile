@@ -56,7 +56,7 @@ $(VENV)/.demo: $(VENV)/.tools $(INPUTS)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,demo,dev]'
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,demo,plan,dev]'
 	@touch $@
 
 # An independent COSE implementation, apart from our own environment.

@@ -22,6 +22,7 @@ from .info import info
 from .load import load
 from .maker import maker
 from .output import complain
+from .plan import plan
 from .ports import ports
 from .pull import pull
 from .reset import reset
@@ -55,6 +56,7 @@ click.rich_click.COMMAND_GROUPS = {
     "livetrap": [
         {"name": "Chip", "commands": ["sim", "ports", "info", "load", "snapshot", "trigger", "reset"]},
         {"name": "Evidence", "commands": ["pull", "verify", "disclose", "maker", "demo"]},
+        {"name": "Inspections", "commands": ["plan"]},
     ]
 }
 
@@ -66,7 +68,7 @@ def cli() -> None:
 
 
 maker.add_command(certify)
-for command in (sim, ports, info, load, snapshot, trigger, reset, pull, verify, disclose, maker, demo):
+for command in (sim, ports, info, load, snapshot, trigger, reset, pull, verify, disclose, maker, demo, plan):
     cli.add_command(command)
 
 

@@ -23,7 +23,7 @@ TABLE_1_PRINTED: dict[str, tuple[str, ...]] = {
 """Inspections per year for TABLE_1_CHIPS; "-": the Prover cannot own enough chips."""
 
 CHIP_DAYS_PRINTED = {
-    "gpt-3": "3.64e3",  # an error of the paper: 3634 rounds to 3.63e3
+    "gpt-3": "3.64e3",  # 3634.3, rounded up to 3635 and then to three digits
     "chinchilla": "6.67e3",
     "palm": "2.96e4",
     "chinchilla-280b": "1.15e5",
@@ -65,7 +65,8 @@ def chip_days(model: str) -> float:
 
 
 def as_printed(value: float | None) -> str:
-    """As the table prints it: rounded up to a whole number, from a thousand on to the nearest three digits."""
+    """As the table prints it: rounded up to a whole number, from a thousand on to the nearest three digits (a half
+    goes to the even digit: 3635 to 3.64e3)."""
     if value is None:
         return "-"
     whole = round_up(value)
