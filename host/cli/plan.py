@@ -33,9 +33,7 @@ def scenario_options(command: Command) -> Command:
     for field, rule in reversed(scenario_file.schema()["properties"].items()):
         if field in _NOT_OPTIONS:
             continue
-        kind: Any = (
-            click.Choice(rule["enum"]) if "enum" in rule else click.INT if rule["type"] == "integer" else click.FLOAT
-        )
+        kind: Any = click.Choice(rule["enum"]) if "enum" in rule else click.FLOAT
         flag = _OPTION_NAMES.get(field, "--" + field.replace("_", "-"))
         command = click.option(
             flag, field, type=kind, metavar="NAME" if "enum" in rule else "N", help=rule["description"]
@@ -148,7 +146,7 @@ def _values(
 def _simulate(found: Answer, worlds: int, seed: int) -> list[Simulated]:
     """Detection in simulated worlds, at several numbers of inspections. Raises PlanError without the simulator."""
     try:
-        from sim.fleet import simulate_detection
+        from sim.fleet import FleetError, simulate_detection
     except ImportError as error:
         raise PlanError(f"the simulator cannot be loaded: {error}") from error
     scenario = found.fleet.scenario
@@ -157,7 +155,10 @@ def _simulate(found: Answer, worlds: int, seed: int) -> list[Simulated]:
     with progress_bar() as progress:
         for done, count in enumerate(points):
             progress("simulating", done, len(points))
-            estimate = simulate_detection(scenario, count, worlds, seed)
+            try:
+                estimate = simulate_detection(scenario, count, worlds, seed)
+            except FleetError as error:
+                raise PlanError(f"the simulation: {error}") from error
             formula = detection.probability_of_detection(scenario, count)
             simulated.append(Simulated(count, formula, estimate.probability, estimate.low, estimate.high))
     return simulated

@@ -62,9 +62,10 @@ class Answer:
         needed, people = self["inspections.per_period"].value or 0, self["inspections.inspectors"].value or 0
         return (
             f"Inspect {needed:,.0f} of {scenario.chips_owned:,.0f} chips, drawn at random, every "
-            f"{scenario.monitoring_days:g} days: work for {people:,.0f} inspector{'s' if people != 1 else ''}. Any training "
-            f"run of {2 * scenario.flop_threshold:.4g} FLOP or more, of at most {scenario.run_days:g} days, is then caught "
-            f"with a probability of at least {scenario.detection_probability:g}."
+            f"{scenario.monitoring_days:g} days: work for {people:,.0f} inspector{'s' if people != 1 else ''}. "
+            f"Any training run of {strategies.guaranteed_flop(scenario.flop_threshold):.4g} FLOP or more, of at most "
+            f"{scenario.run_days:g} days, is then caught with a probability of at least "
+            f"{scenario.detection_probability:g}."
         )
 
     def as_json(self) -> dict[str, object]:

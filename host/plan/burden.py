@@ -69,7 +69,7 @@ def segments_to_check(segments: int, forged: int, probability: float) -> int:
     """
     _check_segments(segments, forged, 0)
     if forged < 1:
-        raise PlanError("forged segments: expected 1 or more, found 0; nothing would be found")
+        raise PlanError("forged_segments: expected 1 or more, found 0; nothing would be found")
     if not 0 < probability <= 1:
         raise PlanError(f"probability: expected above 0 and at most 1, found {probability:g}; 0.9 would do")
     low, high = 0, segments - forged + 1
@@ -81,8 +81,8 @@ def segments_to_check(segments: int, forged: int, probability: float) -> int:
 
 def _check_segments(segments: int, forged: int, checked: int) -> None:
     if segments < 1:
-        raise PlanError(f"segments: expected 1 or more, found {segments}; 1000 would do")
-    for name, value in (("forged segments", forged), ("checked segments", checked)):
+        raise PlanError(f"transcript_segments: expected 1 or more, found {segments}; 1000 would do")
+    for name, value in (("forged_segments", forged), ("checked_segments", checked)):
         if not 0 <= value <= segments:
             raise PlanError(f"{name}: expected 0 to {segments}, the segments of the transcript, found {value}")
 

@@ -125,9 +125,11 @@ def table_1_plot() -> Any:
 
 
 def simulation_points(answer: Answer, count: int = 8) -> list[int]:
-    """Inspections per period at which to simulate: up to twice what the plan needs, whole numbers, at least 1."""
+    """Inspections per period at which to simulate: up to twice what the plan needs, whole numbers, at least 1
+    and at most all chips."""
     needed = detection.whole_inspections_per_period(answer.fleet.scenario)
-    return sorted({max(1, round(2 * needed * step / count)) for step in range(1, count + 1)})
+    most = int(answer.fleet.scenario.chips_owned)
+    return sorted({min(most, max(1, round(2 * needed * step / count))) for step in range(1, count + 1)})
 
 
 def _figure(title: str, x: str, y: str) -> Any:

@@ -144,8 +144,17 @@ def inspections_per_period(scenario: Scenario) -> float:
 
 
 def whole_inspections_per_period(scenario: Scenario) -> int:
-    """s rounded up: what an inspectorate schedules. Raises Infeasible as check_feasible does."""
-    return round_up(inspections_per_period(scenario))
+    """s rounded up: what an inspectorate schedules. Raises Infeasible as check_feasible does, or when that is more
+    than all chips."""
+    needed = round_up(inspections_per_period(scenario))
+    if needed > scenario.chips_owned:
+        reached = probability_of_detection(scenario, math.floor(scenario.chips_owned))
+        raise Infeasible(
+            f"{needed:,} inspections every {scenario.monitoring_days:g} days are more than all "
+            f"{scenario.chips_owned:,.0f} chips; feasible: detection_probability {_digits(reached, -1):g}, or more "
+            "snapshots_per_chip_day"
+        )
+    return needed
 
 
 def inspections_per_year(scenario: Scenario) -> float:

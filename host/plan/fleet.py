@@ -84,8 +84,13 @@ def fleet_of(values: Mapping[str, object]) -> Fleet:
         detection_probability=numbers["detection_probability"],
     )
     own_memory = accelerator.memory_bytes if accelerator else None
-    given: dict[str, object] = {name: values[name] for name in _KEPT if name in values}
+    given: dict[str, float] = {
+        name: int(numbers[name]) if name.endswith("_segments") else numbers[name] for name in _KEPT if name in values
+    }
     given.setdefault("cluster_chips", min(LARGEST_DEFAULT_CLUSTER, scenario.chips_owned))
+    if "transcript_segments" in numbers:
+        for name, most in (("forged_segments", 10), ("checked_segments", 100)):
+            given.setdefault(name, min(most, int(numbers["transcript_segments"])))
     return Fleet(
         name=str(values.get("name", "Plan")),
         scenario=scenario,

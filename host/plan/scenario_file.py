@@ -97,10 +97,13 @@ def check(values: Mapping[str, Any]) -> None:
         if len(given) > 1:
             raise PlanError(f"{given[1]}: {given[0]} says the same thing already; keep one of them")
         if not given:
-            raise PlanError(f"{group[0]}: missing; give {_one_of(group)} ({known[group[-2]]['description']})")
+            raise PlanError(
+                f"{group[0]}: missing; give {_one_of(group)}, such as {known[group[-2]]['examples'][0]:g}"
+            )
     for name in schema()["required"]:
         if name not in values:
-            raise PlanError(f"{name}: missing; {known[name]['description']}")
+            rule = known[name]
+            raise PlanError(f"{name}: missing; {rule['description']}, such as {rule['examples'][0]:g}")
     found = sorted(Draft202012Validator(schema()).iter_errors(dict(values)), key=lambda one: list(one.path))
     if found:
         raise PlanError(_wrong(found[0]))
@@ -145,10 +148,8 @@ def _wrong(error: Any) -> str:
     shown = f"{found:g}" if isinstance(found, int | float) and not isinstance(found, bool) else repr(found)
     if error.validator in _BOUNDS:
         expected = _BOUNDS[error.validator].format(error.validator_value)
-        advice = (
-            "; random inspection never gives certainty, 0.99 would do" if field == "detection_probability" else ""
-        )
-        return f"{field}: expected {expected}, found {shown}{advice or '; ' + error.schema['description']}"
+        why = " (random inspection never gives certainty)" if field == "detection_probability" else ""
+        return f"{field}: expected {expected}{why}, found {shown}; {error.schema['examples'][0]:g} would do"
     if error.validator == "type":
         unit = "; the unit is in the field's name" if isinstance(found, str) else ""
         return f"{field}: expected {_TYPES[error.validator_value]}, found {shown}{unit}"
