@@ -299,6 +299,16 @@ def test_a_root_that_is_not_over_the_memory(seq: int) -> None:
     assert check(forged(replace(honest(), pages={}), {seq: {"digest": ONES}})).exit_code == 1
 
 
+@pytest.mark.parametrize("at", [0, 15, 31])
+def test_every_byte_of_a_root_is_compared(at: int) -> None:
+    """In both statements at this position, so that they agree with each other."""
+    root = bytearray(values_of(honest().statements[4])["digest"])
+    root[at] ^= 1
+    lies = {seq: {"digest": bytes(root)} for seq in (4, 5)}
+    assert_rejected(check(forged(honest(), lies)), "statement 4", "digest")
+    assert_rejected(check(forged(replace(honest(), record=None), lies)), "statement 4", "digest")
+
+
 def test_inputs_that_are_not_the_record() -> None:
     report = check(forged(honest(), {seq: {"inputs": ONES} for seq in (HEAD, 4, 5)}))
     assert_rejected(report, f"statement {HEAD}", "inputs")
