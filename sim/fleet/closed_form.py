@@ -1,33 +1,30 @@
-"""The formulas that the simulation is held against (Shavit 2023, sections 3.2, C.1 and C.2).
+"""The formula that the simulation is held against, equation 1 (Shavit 2023, section 3.2).
 
-Written apart from the planner's, so that the two check each other. This is the form with the whole number of
-inspections, ceil(T/T_m), which promises at least as much as the form with T/T_m: a harder mark for the simulation.
-The chips involved are whole ones, n = ceil(H/(aT)), as in the simulated worlds.
+Written apart from the planner's, so that the two check each other. Both take T/T_m where the paper also writes its
+ceiling: with T/T_m it is a lower bound, for any T, of what inspections without repeats detect; docs/fleet.md has the
+proof, and the cases in which the other form, or inspections with repeats, fall short of it. The chips involved are
+whole ones, n = ceil(H/(aT)), as in the simulated worlds.
 """
 
 import math
 
-from .parameters import DetectionParameters, FleetError, check_parameters, chips_involved, inspection_count
+from .parameters import DetectionParameters, FleetError, check_parameters, chips_involved
 
 
 def hit_probability(parameters: DetectionParameters) -> float:
-    """n/C (1 - exp(-f T_m)): that one chip drawn at random took part and holds a snapshot of its first period.
-
-    Where the run is shorter than a period the exponent is -f T: equation 1 with T_m would promise too much.
-    """
-    days = min(parameters.monitoring_days, parameters.run_days)
+    """n/C (1 - exp(-f T_m)): that one chip drawn at random took part and logged within the last period."""
     share = chips_involved(parameters) / parameters.chips_owned
-    return share * -math.expm1(-parameters.snapshots_per_chip_day * days)
+    return share * -math.expm1(-parameters.snapshots_per_chip_day * parameters.monitoring_days)
 
 
 def equation_one(parameters: DetectionParameters, inspections_per_period: float) -> float:
-    """Equation 1's lower bound of the probability of detection, 1 - (1 - hit)^(s ceil(T/T_m)).
+    """Equation 1's lower bound of the probability of detection, 1 - (1 - hit)^(s T/T_m).
 
     Raises FleetError as check_parameters does.
     """
     check_parameters(parameters)
     hit = hit_probability(parameters)
-    draws = inspections_per_period * inspection_count(parameters)
+    draws = inspections_per_period * parameters.run_days / parameters.monitoring_days
     if hit >= 1:
         return 1.0 if draws else 0.0
     return -math.expm1(draws * math.log1p(-hit))
@@ -45,4 +42,4 @@ def whole_inspections_per_period(parameters: DetectionParameters, probability: f
     if hit >= 1:
         return 1
     draws = math.log1p(-probability) / math.log1p(-hit)
-    return min(int(parameters.chips_owned), math.ceil(draws / inspection_count(parameters)))
+    return min(int(parameters.chips_owned), math.ceil(draws * parameters.monitoring_days / parameters.run_days))

@@ -42,9 +42,9 @@ def breaking_parameters(chips: int, breaking_chips: int = BREAKING_CHIPS) -> Fle
 
 
 def fleet_year(chips: int, breaking_chips: int = BREAKING_CHIPS) -> World:
-    """13 periods of 30 days: 20 Provers own `chips` together; each does a compliant run on half of its chips, the first
-    beside it a rule-breaking run of a year on breaking_chips. 1 % of chips are lost in a year, 5 % of the idle ones
-    change hands. Inspections: what equation 1 asks for 90 %.
+    """13 periods of 30 days: 20 Provers own `chips` together; each does a compliant run on half of its chips, the
+    first beside it a rule-breaking run of a year on breaking_chips. 1 % of chips are lost in a year, 5 % of the idle
+    ones change hands. Inspections: what equation 1 asks for 90 %.
     """
     each, rest = divmod(chips, PROVERS)
     owned = tuple(each + (prover < rest) for prover in range(PROVERS))

@@ -63,3 +63,6 @@ TWENTY_SETTINGS = (
     _setting("most chips of a Prover", 600, 1_000, 30, snapshots=0.03),
     _setting("one chip of 50", 1, 50, 120),
 )
+
+# The run that the strategies start from.
+REFERENCE = _setting("100 of 10,000, 360 d", 100, 10**4, 360)

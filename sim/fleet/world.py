@@ -1,19 +1,20 @@
 """One world, chip by chip: a fleet of up to tens of millions of chips over years.
 
 State is four small arrays with an entry for each chip, renewed period by period; nothing is kept by the day. Within a
-period: runs that begin take idle chips of their Prover; every chip in service logs snapshots, Poisson distributed, also
-when idle or on a compliant run; chips are lost for good; idle chips change hands and keep their logs; then the Verifier
-draws chips from all that are still there and reads their logs; runs that ended release their chips. A chip lost from a
-run is not replaced.
+period: runs that begin take idle chips of their Prover; every chip in service logs snapshots, Poisson distributed,
+also when idle or on a compliant run; chips are lost for good; idle chips change hands and keep their logs; then the
+Verifier draws chips from all that are still there and reads their logs; runs that ended release their chips. A chip
+lost from a run is not replaced.
 
-Chips are dealt into shards of fixed size, each with random numbers of its own, so that any number of threads gives the
-same world.
+Chips are dealt into shards of fixed size, each with random numbers of its own, so that any number of threads gives
+the same world.
 """
 
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -44,9 +45,9 @@ class Run:
 
 @dataclass(frozen=True)
 class World:
-    """provers: chips that each owns at the start. annual_loss_rate: share of chips lost in a year. annual_transfer_rate:
-    share of idle chips that go to another Prover in a year, all alike. inspections_per_period: chips drawn from all
-    Provers' together."""
+    """provers: chips that each owns at the start. annual_loss_rate: share of chips lost in a year.
+    annual_transfer_rate: share of idle chips that go to another Prover in a year, all alike. inspections_per_period:
+    chips drawn from all Provers' together."""
 
     provers: tuple[int, ...]
     runs: tuple[Run, ...]
@@ -65,9 +66,9 @@ class World:
 
 @dataclass(frozen=True)
 class Period:
-    """What happened in one period. snapshots: logged in it by all chips. holders: chips there that hold a snapshot of a
-    rule-breaking run, at its end. holders_inspected: how many of those were drawn. missed: for each rule-breaking run,
-    the probability that the draw would not find it, given what the logs hold."""
+    """What happened in one period. snapshots: logged in it by all chips. holders: chips there that hold a snapshot of
+    a rule-breaking run, at its end. holders_inspected: how many of those were drawn. missed: for each rule-breaking
+    run, the probability that the draw would not find it, given what the logs hold."""
 
     snapshots: int
     losses: int
@@ -105,14 +106,15 @@ class _Chips:
 def simulate_world(world: World, seed: int, threads: int = 2) -> History:
     """The world's history. Equal seeds give equal histories, whatever `threads` is.
 
-    Needs about 6 bytes a chip, and 9 more while chips are drawn. Raises FleetError when the world is not possible: too
-    many Provers or runs, a run that finds too few idle chips, more inspections than chips.
+    Needs about 30 bytes a chip at the peak, which is the draw of the chips to inspect. Raises FleetError when the
+    world is not possible: too many Provers or runs, a run that finds too few idle chips, more inspections than chips.
     """
     _check(world)
     total = world.chips
     streams = np.random.SeedSequence(seed).spawn(2 + math.ceil(total / SHARD_CHIPS))
     assigning, drawing = (np.random.default_rng(stream) for stream in streams[:2])
-    shards = tuple(zip(_slices(total), map(np.random.default_rng, streams[2:]), strict=True))
+    slices = tuple(_slices(total))
+    streams_of_shards = [np.random.default_rng(stream) for stream in streams[2:]]
     chips = _Chips(
         owner=np.repeat(np.arange(len(world.provers), dtype=np.uint8), world.provers),
         run=np.zeros(total, np.uint8),
@@ -130,9 +132,8 @@ def simulate_world(world: World, seed: int, threads: int = 2) -> History:
             shares = np.array(days) / world.monitoring_days
             bits = np.zeros(len(shares), np.uint8)
             bits[breaking] = 1 << np.arange(len(breaking), dtype=np.uint8)
-            events = list(
-                pool.map(lambda shard: _live(world, chips, shard[0], shard[1], shares, bits), shards),
-            )
+            live = partial(_live, world, chips, shares, bits)
+            events = list(pool.map(live, slices, streams_of_shards))
             snapshots, losses, transfers = (sum(counts) for counts in zip(*events, strict=True))
             present = np.flatnonzero(~chips.lost).astype(np.uint32)
             draw = min(world.inspections_per_period, len(present))
@@ -185,7 +186,9 @@ def _check(world: World) -> None:
         if count > most:
             raise FleetError(f"{count} {what} are too many: {most} would do")
     if not world.provers or min(world.provers) < 0 or not 0 < world.chips < 2**32:
-        raise FleetError(f"a world needs Provers with chips, below 2^32 of them, not {world.provers!r}: (1000,) would do")
+        raise FleetError(
+            f"a world needs Provers with chips, below 2^32 of them, not {world.provers!r}: (1000,) would do"
+        )
     if world.periods < 1 or world.monitoring_days <= 0 or world.snapshots_per_chip_day < 0:
         raise FleetError(
             f"periods {world.periods}, monitoring_days {world.monitoring_days!r} and snapshots_per_chip_day "
@@ -193,14 +196,16 @@ def _check(world: World) -> None:
         )
     if not (0 <= world.annual_loss_rate < 1 and 0 <= world.annual_transfer_rate < 1):
         raise FleetError(
-            f"annual_loss_rate {world.annual_loss_rate!r} and annual_transfer_rate {world.annual_transfer_rate!r} must "
-            "be from 0 to below 1: 0.01 and 0.05 would do"
+            f"annual_loss_rate {world.annual_loss_rate!r} and annual_transfer_rate {world.annual_transfer_rate!r} "
+            "must be from 0 to below 1: 0.01 and 0.05 would do"
         )
     if world.annual_transfer_rate and len(world.provers) < 2:
         raise FleetError("a single Prover has nobody to transfer chips to: annual_transfer_rate of 0 would do")
     for run in world.runs:
         if not (0 <= run.prover < len(world.provers) and run.chips >= 1 and 0 <= run.first_day < run.last_day):
-            raise FleetError(f"{run} needs a Prover of the world, a chip, and a last_day after first_day, both 0 or more")
+            raise FleetError(
+                f"{run} needs a Prover of the world, a chip, and a last_day after first_day, both 0 or more"
+            )
     check_inspections(world.inspections_per_period, world.chips)
 
 
@@ -238,10 +243,10 @@ def _rate_in_period(world: World, annual: float) -> float:
 def _live(
     world: World,
     chips: _Chips,
-    shard: slice,
-    rng: np.random.Generator,
     shares: npt.NDArray[np.float64],
     bits: npt.NDArray[np.uint8],
+    shard: slice,
+    rng: np.random.Generator,
 ) -> tuple[int, int, int]:
     """One period of one shard: snapshots logged, chips lost, chips transferred; returns how many of each.
 

@@ -36,8 +36,8 @@ def simulate(
     inspected: Inspected,
     scale_inspections: bool = False,
 ) -> DetectionEstimate:
-    """`lenders` Provers of `chips_per_lender` chips each provide `borrowed_share` of the run's chips (rounded to whole
-    ones), beside the Prover of `parameters`.
+    """`lenders` Provers of `chips_per_lender` chips each provide `borrowed_share` of the run's chips (rounded to
+    whole ones), beside the Prover of `parameters`.
 
     A lender owns too few chips for such a run, so that equation 1, taken Prover by Prover, asks for no inspection of
     it. scale_inspections: with the pooled stockpile, raise the inspections in proportion to it, rounded up.
@@ -52,7 +52,8 @@ def simulate(
     lent = lenders * chips_per_lender
     if borrowed > lent:
         raise FleetError(
-            f"{borrowed} chips cannot be borrowed from {lent}: {math.ceil(borrowed / chips_per_lender)} lenders would do"
+            f"{borrowed} chips cannot be borrowed from {lent}: "
+            f"{math.ceil(borrowed / chips_per_lender)} lenders would do"
         )
     if chips_per_lender >= involved:
         raise FleetError(

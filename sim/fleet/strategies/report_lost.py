@@ -39,8 +39,8 @@ def simulate(
     investigation_threshold: int | None = None,
     window_periods: int = 1,
 ) -> DetectionEstimate:
-    """Before each inspection the Prover reports up to false_reports_per_period chips of the run lost: first those that
-    hold a snapshot of it, then those that might come to.
+    """Before each inspection the Prover reports up to false_reports_per_period chips of the run lost: first those
+    that hold a snapshot of it, then those that might come to.
 
     annual_loss_rate: share of all chips truly lost in a year, each on its own; those no longer work or log.
     investigation_threshold: more reported losses than this in window_periods successive periods are investigated;
@@ -52,7 +52,8 @@ def simulate(
     if false_reports_per_period < 0 or not 0 <= annual_loss_rate < 1 or window_periods < 1:
         raise FleetError(
             f"false_reports_per_period {false_reports_per_period}, annual_loss_rate {annual_loss_rate!r} and "
-            f"window_periods {window_periods} must be 0 or more, from 0 to below 1, and 1 or more: 5, 0.01, 1 would do"
+            f"window_periods {window_periods} must be 0 or more, from 0 to below 1, and 1 or more: "
+            "5, 0.01, 1 would do"
         )
     check_parameters(parameters)
     check_worlds(worlds)
@@ -140,6 +141,11 @@ STRATEGY = Strategy(
         Case(
             "1 a period, above 130 losses in 12 periods investigated",
             partial(simulate, false_reports_per_period=1, investigation_threshold=130, window_periods=12),
+            countered=True,
+        ),
+        Case(
+            "2 a period, above 130 losses in 12 periods investigated",
+            partial(simulate, false_reports_per_period=2, investigation_threshold=130, window_periods=12),
             countered=True,
         ),
         Case(

@@ -56,8 +56,8 @@ def simulate(
     if math.ceil(involved / used_sites) > at_site or drawn > at_site:
         least = math.ceil(involved / at_site) if at_site else sites
         raise FleetError(
-            f"a site has {at_site} chips, the run wants {math.ceil(involved / used_sites)} and the inspectors {drawn} "
-            f"of them: {least} used_sites or fewer sites would do"
+            f"a site has {at_site} chips, the run wants {math.ceil(involved / used_sites)} and the inspectors "
+            f"{drawn} of them: {least} used_sites or fewer sites would do"
         )
     rng = generator(seed)
     chips = np.array([len(part) for part in np.array_split(np.arange(involved), used_sites)], np.int64)

@@ -51,7 +51,13 @@ STRATEGY = Strategy(
     (
         Case("1 % past, H is the promise", partial(simulate, promised_multiple=1, overrun=0.01)),
         Case("10 % past, H is the promise", partial(simulate, promised_multiple=1, overrun=0.10)),
-        Case("1 % past, H is half of the promise", partial(simulate, promised_multiple=2, overrun=0.01), countered=True),
-        Case("10 % past, H is half of the promise", partial(simulate, promised_multiple=2, overrun=0.10), countered=True),
+        Case(
+            "1 % past, H is half of the promise", partial(simulate, promised_multiple=2, overrun=0.01), countered=True
+        ),
+        Case(
+            "10 % past, H is half of the promise",
+            partial(simulate, promised_multiple=2, overrun=0.10),
+            countered=True,
+        ),
     ),
 )

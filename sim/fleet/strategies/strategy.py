@@ -24,8 +24,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Strategy:
-    """evasion: the entry in the catalogue of evasions, such as "A12". name: what the Prover does. countermeasure: what
-    the Verifier does about it. cases: in the order of a table."""
+    """evasion: the entry in the catalogue of evasions, such as "A12". name: what the Prover does. countermeasure:
+    what the Verifier does about it. cases: in the order of a table."""
 
     evasion: str
     name: str

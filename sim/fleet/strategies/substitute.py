@@ -17,7 +17,8 @@ def simulate(
     *,
     substitution_noticed: float,
 ) -> DetectionEstimate:
-    """The Prover knows which chips hold a snapshot of the run and substitutes a clean one whenever such a chip is drawn.
+    """The Prover knows which chips hold a snapshot of the run and substitutes a clean one whenever such a chip is
+    drawn.
 
     substitution_noticed: probability that the serial check, digital and physical, notices one substitution; noticing
     counts as detection. At 1 the substitution gains nothing. Raises FleetError when it is no probability.

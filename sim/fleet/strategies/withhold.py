@@ -42,7 +42,9 @@ STRATEGY = Strategy(
     "withhold the logs of involved chips",
     "inspect chips drawn at random",
     (
-        Case("all withheld, no inspection", lambda p, _s, worlds, seed: simulate(p, 0, worlds, seed, reported_chips=0)),
+        Case(
+            "all withheld, no inspection", lambda p, _s, worlds, seed: simulate(p, 0, worlds, seed, reported_chips=0)
+        ),
         Case("all withheld, inspected", partial(simulate, reported_chips=0), countered=True),
         Case("one chip's log slips out, inspected", partial(simulate, reported_chips=1), countered=True),
     ),
