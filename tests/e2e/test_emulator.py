@@ -14,7 +14,8 @@ from rtl.config import CONFIGS
 from rtl.memory_map import register_rows
 from rtl.soc import LivetrapSoC
 from sim.rtl.build import build
-from sim.rtl.chip import Chip, EmulatorError, development_identity
+from sim.rtl.chip import Chip, EmulatorError
+from sim.rtl.identity import development_identity
 from sim.rtl.verilator import BuildError
 from tests.e2e import rv32
 
