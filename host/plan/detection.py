@@ -242,9 +242,9 @@ def check_inspections(per_period: float) -> None:
 
 
 def round_up(value: float) -> int:
-    """The next whole number, where a rounding error of arithmetic (1e-9 of the value) does not add one."""
+    """The next whole number, where a rounding error of arithmetic (1e-12 of the value) does not add one."""
     nearest = round(value)
-    return nearest if math.isclose(value, nearest, rel_tol=1e-9) else math.ceil(value)
+    return nearest if math.isclose(value, nearest, rel_tol=1e-12) else math.ceil(value)
 
 
 def _log_miss(probability: float) -> float:
