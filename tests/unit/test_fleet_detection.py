@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -217,3 +218,11 @@ def test_commands():
     refused = run("sweep", "--over", "run_days", "--values", "0.1")
     assert refused.exit_code == 1 and "would do" in refused.output
     assert run("sweep", "--over", "run_days", "--values", "many").exit_code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["compare", "strategies"])
+def test_the_document_shows_what_the_commands_print(command):
+    document = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    for table in CliRunner().invoke(main, [command]).output.strip().split("\n\n"):
+        assert table in document
