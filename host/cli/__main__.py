@@ -1,0 +1,5 @@
+"""`python -m host.cli` is `livetrap`."""
+
+from . import main
+
+main()
