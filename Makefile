@@ -7,7 +7,7 @@ INPUTS  := pyproject.toml constraints.txt
 JOBS    ?= $(shell nproc)
 PYTEST  := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help setup demo test lint unit bench fuzz generate clean
+.PHONY: help setup demo test lint unit bench campaign generate clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,7 @@ test: lint unit    ## everything CI runs
 
 lint: $(VENV)/.dev   ## ruff and mypy (strict on host, sim/golden and formats)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev $(PEERS)/.ready  ## all tests
@@ -27,6 +28,9 @@ unit: $(VENV)/.dev $(PEERS)/.ready  ## all tests
 
 bench: $(VENV)/.dev  ## exact cycle counts and printed rates; writes build/bench.json
 	$(BIN)/python -m tests.bench
+
+campaign: $(VENV)/.dev $(PEERS)/.ready  ## the long tests, which `make test` leaves out
+	$(PYTEST) -m slow tests
 
 generate: $(VENV)/.dev  ## write what is generated from the RTL and the CDDL
 	$(BIN)/python -m rtl.generate

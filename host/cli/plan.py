@@ -36,9 +36,15 @@ def scenario_options(command: Command) -> Command:
         kind: Any = click.Choice(rule["enum"]) if "enum" in rule else click.FLOAT
         flag = _OPTION_NAMES.get(field, "--" + field.replace("_", "-"))
         command = click.option(
-            flag, field, type=kind, metavar="NAME" if "enum" in rule else "N", help=rule["description"]
+            flag, field, type=kind, metavar="NAME" if "enum" in rule else "N", help=_sentence(rule["description"])
         )(command)
     return command
+
+
+def _sentence(words: str) -> str:
+    """With a capital, unless it begins with a symbol of the paper's, and a full stop."""
+    symbol = ": " in words[:5]
+    return (words if symbol else words[0].upper() + words[1:]) + "."
 
 
 def as_prover(value: str) -> tuple[str, float]:

@@ -58,9 +58,7 @@ class ShadowMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.array = array = memory.Memory(
-            shape=WORD_BITS, depth=self.words, init=[], attrs=NO_RW_CHECK
-        )
+        m.submodules.array = array = memory.Memory(shape=WORD_BITS, depth=self.words, init=[], attrs=NO_RW_CHECK)
         save, write, read = array.write_port(), array.write_port(), array.read_port()
         m.d.comb += [
             save.en.eq(self.save.enable),

@@ -55,9 +55,7 @@ class WeightMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.array = array = memory.Memory(
-            shape=WORD_BITS, depth=self.words, init=[], attrs=NO_RW_CHECK
-        )
+        m.submodules.array = array = memory.Memory(shape=WORD_BITS, depth=self.words, init=[], attrs=NO_RW_CHECK)
         write, read, copy = array.write_port(), array.read_port(), array.read_port()
         m.d.comb += [
             self.user.ready.eq(1),

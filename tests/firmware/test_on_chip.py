@@ -20,6 +20,7 @@ BOOTED = 300_000
 
 IDENTITY = bytes(range(48))
 
+
 def run(tmp_path, script: list[tuple[int, bytes]], cycles: int, rom: bytes | None = None) -> list[tuple[int, bytes]]:
     """Feeds the link of a fresh chip at the given cycles; returns what it sent, with cycles."""
     image = firmware_build.build(CONFIG)

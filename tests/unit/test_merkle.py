@@ -11,9 +11,7 @@ from sim.rtl.block import VerilatedBlock
 
 class Bench:
     def __init__(self, pages, page_words, rounds_per_cycle=1):
-        self.block = VerilatedBlock(
-            MerkleTreeHasher(pages, page_words, rounds_per_cycle), cycle_limit=100_000
-        )
+        self.block = VerilatedBlock(MerkleTreeHasher(pages, page_words, rounds_per_cycle), cycle_limit=100_000)
         self.words = pages * page_words
         self.page_bytes = 8 * page_words
 
