@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from formats.link import CHUNK_BYTES, ChipError, Command
+from formats.link import CHUNK_BYTES, OS_GROUP, USER_GROUP, ChipError, Command, OsCommand
 from formats.statement import Cause, Kind
 from host.device import Device
 from host.errors import LinkError, LinkTimeout, LivetrapError, PortBusy, PortLost
 from host.evidence import records
 from host.evidence.statement import parse
-from host.link.message import ChipRefusal
+from host.link.frame import encode
+from host.link.message import ChipRefusal, Message, Operation
 from sim.golden.ingest import inputs_digest
 from tests.fake_chip import FakeChip, Served
 
@@ -131,6 +132,20 @@ def test_console_text_between_answers(served: Served, device: Device) -> None:
     assert device.info().seq == 1
     assert device.echo("x" * 300) == "x" * 300
     assert b"ready" in device.exchange.console
+
+
+def test_answers_to_other_requests_are_left_out(served: Served, device: Device) -> None:
+    """Late, repeated, and of another command or group."""
+    assert device.echo("first") == "first"
+    last = served.chip.requests[-1][2]
+    for message in (
+        Message(Operation.WRITE_RESPONSE, OS_GROUP, OsCommand.ECHO, last, {"r": "first"}),
+        Message(Operation.READ_RESPONSE, OS_GROUP, OsCommand.ECHO, (last + 1) % 256, {"r": "read"}),
+        Message(Operation.WRITE_RESPONSE, OS_GROUP, OsCommand.RESET, (last + 1) % 256, {"r": "reset"}),
+        Message(Operation.WRITE_RESPONSE, USER_GROUP, OsCommand.ECHO, (last + 1) % 256, {"r": "group"}),
+    ):
+        served.chip.faults.console += encode(message.pack())
+    assert device.echo("second") == "second"
 
 
 def test_a_busy_chip_is_asked_anew_with_another_request(served: Served, device: Device) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from hashlib import sha512
 from importlib.resources import files
 
 import pytest
@@ -71,6 +72,18 @@ def test_a_small_order_key_signs_nothing() -> None:
 @pytest.mark.parametrize("commitment", [*SMALL_ORDER, *NOT_CANONICAL])
 def test_weak_commitments_are_refused(commitment: str) -> None:
     assert not verify(KEY, MESSAGE, bytes.fromhex(commitment) + sign(SEED, MESSAGE)[32:])
+
+
+def test_a_commitment_to_nothing_is_refused() -> None:
+    """R = identity and S = k*a fits the equation for whoever knows the key: a second signature of a message."""
+    scalar, _ = ed25519.expand_seed(SEED)
+    commitment = bytes.fromhex(SMALL_ORDER[0])
+    challenge = int.from_bytes(sha512(commitment + KEY + MESSAGE).digest(), "little") % ed25519.ORDER
+    response = (challenge * scalar % ed25519.ORDER).to_bytes(32, "little")
+    base = ed25519.decode_point(KEY)
+    assert base is not None
+    assert (int.from_bytes(response, "little") * ed25519.BASE).affine() == (challenge * base).affine()
+    assert not verify(KEY, MESSAGE, commitment + response)
 
 
 def test_s_has_one_form() -> None:
