@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from host.plan import charts, detection, scenario_file
-from host.plan.answer import Answer, Section
+from host.plan.answer import Answer
 from host.plan.answer import answer as work_out
 from host.plan.charts import Simulated
 from host.plan.chip_cost import BENCH_ABSENT, BENCH_FILE, read_measurements
 from host.plan.errors import PlanError
+from host.plan.figures import Section
 from host.plan.presets import ACCELERATORS, MODELS, SCENARIOS
 from host.plan.words import number, percent, power, readable
 

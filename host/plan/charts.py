@@ -99,7 +99,8 @@ def overhead_plot(answer: Answer) -> Any:
         shares = [burden.stall_share(size, rate, freeze) for size in sizes]
         plot.add_scatter(x=sizes, y=shares, name=f"frozen for {freeze:g} s", mode="lines+markers")
     for line in (burden.CHEAP_OVERHEAD, burden.COSTLY_OVERHEAD):
-        plot.add_hline(y=line, line_dash="dot", annotation_text=f"{line:.0%}: the paper's line")
+        name = f"the paper's {line:.0%}"
+        plot.add_scatter(x=[sizes[0], sizes[-1]], y=[line] * 2, name=name, mode="lines", line={"dash": "dot"})
     plot.update_xaxes(type="log")
     plot.update_yaxes(type="log", tickformat=".2%")
     return plot
@@ -107,19 +108,29 @@ def overhead_plot(answer: Answer) -> Any:
 
 def table_1_plot() -> Any:
     """The paper's Table 1 as a heat map, computed here, each cell with its number as printed."""
+    owned = ("1,000", "100,000", "10 million")
+    runs = [f"{model.title}, {power(model.flop)} FLOP" for model in MODELS.values()]
     cells = [[paper.table_1_cell(model, chips) for chips in paper.TABLE_1_CHIPS] for model in MODELS]
     plot = _figure("Inspections per year: the paper's Table 1", "chips the Prover owns", "")
     plot.add_heatmap(
-        x=["1,000", "100,000", "10 million"],
-        y=[f"{model.title}, {power(model.flop)} FLOP" for model in MODELS.values()],
+        x=owned,
+        y=runs,
         z=[[None if cell is None else math.log10(cell) for cell in row] for row in cells],
-        text=[["too few chips" if cell is None else paper.as_printed(cell) for cell in row] for row in cells],
+        text=[[paper.as_printed(cell) for cell in row] for row in cells],
         texttemplate="%{text}",
         hovertemplate="%{y}<br>%{x} chips: %{text}<extra></extra>",
         colorscale="YlOrRd",
-        colorbar={"title": "per year", "tickprefix": "10^"},
-        hoverongaps=True,
+        colorbar={
+            "title": "a year",
+            "tickvals": list(range(1, 7)),
+            "ticktext": [f"{10**tens:,}" for tens in range(1, 7)],
+        },
     )
+    for run, row in zip(runs, cells, strict=True):
+        for chips, cell in zip(owned, row, strict=True):
+            if cell is None:
+                plot.add_annotation(x=chips, y=run, text="too few chips", showarrow=False)
+    plot.update_xaxes(type="category")
     plot.update_yaxes(autorange="reversed")
     return plot
 

@@ -1,6 +1,6 @@
 """Figures as people read them."""
 
-from .answer import Figure
+from .figures import Figure
 
 _BYTES = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -21,6 +21,8 @@ def readable(figure: Figure) -> str:
 
 def percent(share: float) -> str:
     """A share of 1 in per cent with three digits, never 100 % unless it is all."""
+    if share == 0:
+        return "0 %"
     text = f"{share * 100:#.3g}".rstrip(".")
     if share < 1 and float(text) >= 100:
         return "over 99.95 %"

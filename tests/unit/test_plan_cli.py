@@ -16,7 +16,9 @@ from host.cli import run
 from host.plan import detection
 from host.plan.chip_cost import compliance_cost, read_measurements
 from host.plan.errors import PlanError
+from host.plan.figures import Figure
 from host.plan.paper import table_1_scenario
+from host.plan.words import readable
 
 Plan = Callable[..., tuple[int, str, str]]
 BENCH = {
@@ -199,6 +201,31 @@ def test_no_stall_costs_nothing(tmp_path: Path) -> None:
     assert compliance_cost(measured, 50e6, 1e4, 0.1, 80e9).cluster_stall_share == 0
     with pytest.raises(PlanError, match="chip_clock_hertz: expected more than 0"):
         compliance_cost(measured, 0, 1e4, 0.1, 80e9)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (None, "days", "-"),
+        (0, "share", "0 %"),
+        (0.9, "share", "90.0 %"),
+        (1, "share", "100 %"),
+        (0.99999, "share", "over 99.95 %"),
+        (0.00018, "share", "0.0180 %"),
+        (1e-9, "share", "1e-7 %"),
+        (5.76e23, "FLOP", "5.76e23 FLOP"),
+        (17812, "bytes", "17.8 kB"),
+        (488, "bytes", "488 bytes"),
+        (999_999, "bytes", "1 MB"),
+        (2.92e12, "bytes", "2.92 TB"),
+        (1091, "inspections", "1,091 inspections"),
+        (1234567.8, "inspections", "1,234,568 inspections"),
+        (82.19, "inspections", "82.2 inspections"),
+        (0.00156, "s", "0.00156 s"),
+    ],
+)
+def test_figures_as_people_read_them(value: float | None, unit: str, text: str) -> None:
+    assert readable(Figure("name", value, unit, "meaning")) == text
 
 
 @pytest.mark.parametrize("figure", [{}, {"value": "many"}, {"value": -1}, {"value": True}, 7])
