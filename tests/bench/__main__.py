@@ -16,6 +16,8 @@ from sim.rtl.speed import emulator_mhz
 from tests.bench.pipeline import measure_signing, measure_snapshot
 
 RESULT = Path("build/bench.json")
+RUNS = 3
+"""Of what depends on the machine; the best counts, since other work can only slow a run."""
 
 
 def demo_seconds() -> float:
@@ -37,8 +39,8 @@ def figures() -> dict[str, dict[str, object]]:
         ("snapshot.root_to_signature_cycles", signing.root_to_signature, "cycles", True),
         ("signer.ed25519_cycles", signing.signature, "cycles", True),
         ("signer.derive_cycles", signing.derive, "cycles", True),
-        ("emulator.rtl_mhz", round(emulator_mhz(), 3), "MHz", False),
-        ("demo.warm_seconds", round(demo_seconds(), 1), "s", False),
+        ("emulator.rtl_mhz", round(max(emulator_mhz() for _ in range(RUNS)), 3), "MHz", False),
+        ("demo.warm_seconds", round(min(demo_seconds() for _ in range(RUNS)), 1), "s", False),
     ]
     return {name: {"value": value, "unit": unit, "exact": exact} for name, value, unit, exact in rows}
 
