@@ -19,7 +19,7 @@ from .fleet import Fleet, fleet_of
 from .presets import SCENARIOS
 
 SCHEMA = "scenario.schema.json"
-INSTALL = "`livetrap plan` needs more than the base install: pip install 'livetrap[plan]'"
+INSTALL = "`livetrap plan` needs the extra `plan`: run pip install '.[plan]' in livetrap's repository"
 
 CHOICES = (
     ("model", "flop_threshold", "flop_guaranteed"),

@@ -254,8 +254,8 @@ main()
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("plan", "--preset", "palm"), 2, "pip install 'livetrap[plan]'"),
-        (("plan", "one.yaml"), 2, "pip install 'livetrap[plan]'"),
+        (("plan", "--preset", "palm"), 2, "pip install '.[plan]'"),
+        (("plan", "one.yaml"), 2, "pip install '.[plan]'"),
         (("plan", "--help"), 0, ""),
         (("plan", "--list"), 0, ""),
         (("verify", "--help"), 0, ""),
