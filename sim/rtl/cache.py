@@ -33,8 +33,9 @@ def built_once(directory: Path, build: Callable[[Path], None]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if directory.is_dir():
             return directory
+        for abandoned in directory.parent.glob(f"{directory.name}.*/"):
+            shutil.rmtree(abandoned)
         unfinished = directory.with_name(f"{directory.name}.{os.getpid()}")
-        shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         try:
             build(unfinished)

@@ -1,4 +1,8 @@
 // The emulator: a verilated LivetrapSoC with its clock, its identity, its entropy and its link to a host.
+//
+// A run is a function of firmware, identity, seed, and the cycles at which bytes arrive on the link. Those cycles
+// depend on the host's clock when a client is connected; --record keeps them, and --script repeats them. (A client
+// that stops reading until the chip has to wait is the one thing that a recording does not hold.)
 
 #include "Livetrap.h"
 #include "Livetrap___024root.h"
