@@ -111,9 +111,9 @@ def plan(
     if as_csv and as_json:
         raise click.UsageError("--csv and --json cannot be given together")
     values = _values(scenario, preset, provers, fields)
+    measured = read_measurements(bench)
     try:
-        fleet = scenario_file.parse(values)
-        found = work_out(fleet, read_measurements(bench), BENCH_ABSENT.format(path=bench))
+        found = work_out(scenario_file.parse(values), measured, BENCH_ABSENT.format(path=bench))
     except PlanError as error:
         if scenario is None:
             raise
