@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,11 +162,19 @@ def tamper(folder: EvidenceFolder, copies: Path, maker_key: bytes) -> list[tuple
     ]
 
 
-def run(device: Device, record: Path, place: Path, training: Training, say: Say, progress: Progress) -> Told:
+def run(
+    device: Device,
+    record: Path,
+    place: Path,
+    training: Training,
+    say: Say,
+    progress_bar: Callable[[], AbstractContextManager[Progress]],
+) -> Told:
     """The whole demonstration on an attached chip that has no certificate yet.
 
     record: the file in which the device notes what is loaded. place: folder for the keys, the evidence and copies
-    of it. Raises what the device and the folder raise.
+    of it. progress_bar: shows the pull, and is gone again when anything is said. Raises what the device and the
+    folder raise.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "enrol"):
@@ -177,7 +186,8 @@ def run(device: Device, record: Path, place: Path, training: Training, say: Say,
         prove(device, training, lambda line: say(f"prover:   {line}"))
     with _timed(seconds, "pull"):
         evidence_folder = EvidenceFolder.create(place / "evidence", issued.ueid)
-        pulled = pull(device, evidence_folder, secrets.token_bytes(32), progress=progress)
+        with progress_bar() as progress:
+            pulled = pull(device, evidence_folder, secrets.token_bytes(32), progress=progress)
         evidence_folder.put_record(record.read_bytes())
     say(
         f"verifier: pulls {pulled.statements} statements and {pulled.new_pages} pages; "

@@ -84,8 +84,6 @@ def demo(seed: int, config: str, keep: Path | None) -> int:
 
 
 def _told(port: str, place: Path, training: Training) -> Told:
-    with progress_bar() as progress:
-        with Device.open(port) as device:
-            results.print(f"chip:     at {port}, {tale.describe_chip(device.info())}")
-        with Device.open(port, record=place / RECORD) as device:
-            return tale.run(device, place / RECORD, place, training, results.print, progress)
+    with Device.open(port, record=place / RECORD) as device:
+        results.print(f"chip:     at {port}, {tale.describe_chip(device.info())}")
+        return tale.run(device, place / RECORD, place, training, results.print, progress_bar)

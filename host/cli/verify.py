@@ -10,6 +10,7 @@ from host.evidence.folder import EvidenceFolder
 from host.evidence.keys import read_public
 from host.verify import Report, Verdict
 from host.verify import verify as verify_evidence
+from host.verify.case import name_of
 from host.verify.verifier import with_record
 
 from .options import EXISTING_FILE, FOLDER, as_nonce, as_page, json_option
@@ -36,8 +37,10 @@ def show(report: Report) -> None:
             count = f"{counts[verdict]}/{len(checks)}"
             style = _STYLES[verdict]
             results.print(f"{name:{width}}  [{style}]{verdict.value:9}[/{style}]  {count:>7}  ", end="")
-            about = f"statement {first.statement}: " if first.statement is not None and len(checks) == 1 else ""
-            results.print((about if verdict is not Verdict.REJECTED else "") + first.reason, markup=False)
+            about = name_of(first.statement) if first.statement is not None and len(checks) == 1 else ""
+            results.print(
+                first.reason if first.reason.startswith(about) else f"{about}: {first.reason}", markup=False
+            )
     for rate in dict.fromkeys(report.rates.values()):
         seqs = ", ".join(str(seq) for seq, in_force in report.rates.items() if in_force == rate)
         in_force = "the chip's own at boot" if rate is None else f"{rate} / 2**64 per tick"
