@@ -1,6 +1,8 @@
 """Certificates and the maker's key files: one form each, and everything else is named."""
 
+import base64
 import re
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -135,6 +137,21 @@ def test_key_files_are_those_of_other_tools(tmp_path: Path) -> None:
     assert keys.read_public(public).hex().startswith("19bf44096984cdfe8541bac167dc3b96")
     assert public_key(keys.read_private(private)) == keys.read_public(public)
     assert keys.public_pem(keys.read_public(public)) == public.read_text()
+
+
+@given(st.binary(max_size=60), st.sampled_from([keys.PUBLIC_LABEL, keys.PRIVATE_LABEL, "CERTIFICATE"]))
+def test_any_pem_is_a_key_or_refused(der: bytes, label: str) -> None:
+    pem = f"-----BEGIN {label}-----\n{base64.b64encode(der).decode()}\n-----END {label}-----\n"
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "key"
+        path.write_text(pem)
+        for read, prefix in ((keys.read_public, keys.PUBLIC_PREFIX), (keys.read_private, keys.PRIVATE_PREFIX)):
+            try:
+                key = read(path)
+            except EvidenceError as error:
+                assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+            else:
+                assert der == prefix + key and len(key) == 32
 
 
 @pytest.mark.parametrize(
