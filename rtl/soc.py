@@ -26,7 +26,8 @@ from rtl.memory.clear import MemoryClear
 from rtl.memory.window import ReadWindow
 from rtl.memory_map import map_hash
 from rtl.snapshot.engine import SnapshotEngine
-from rtl.snapshot.statement import StatementBuilder, statement_words
+from rtl.snapshot.statement import StatementBuilder, connect_signer
+from rtl.snapshot.statement_template import statement_words
 from rtl.snapshot.trigger import RandomTrigger
 
 
@@ -120,7 +121,7 @@ class LivetrapSoC(wiring.Component):
         self._wire_weight_port(m, engine, clear)
         self._wire_identity(m, provisioning, vault, signer, warm_reset, builder)
         self._wire_snapshots(m, engine, trigger, clear, builder)
-        self._wire_statements(m, builder, signer, engine, provisioning)
+        self._wire_statements(m, builder, signer)
         return m
 
     def _wire_weight_port(self, m, engine, clear):
@@ -209,8 +210,9 @@ class LivetrapSoC(wiring.Component):
             self.system.cleared.eq(clear.done),
         ]
 
-    def _wire_statements(self, m, builder, signer, engine, provisioning):
+    def _wire_statements(self, m, builder, signer):
         registers, window, facts = self.statement_registers, self.statement_window, builder.facts
+        connect_signer(m, builder, signer)
         m.d.comb += [
             builder.request.eq(registers.request),
             builder.kind.eq(registers.kind),
@@ -225,13 +227,6 @@ class LivetrapSoC(wiring.Component):
             facts.inputs.eq(self.ingest.inputs),
             facts.records.eq(self.ingest.records),
             facts.words.eq(self.ingest.words),
-            signer.sign.eq(builder.sign),
-            signer.message_length.eq(builder.message_length),
-            builder.message_addr.eq(signer.message_addr),
-            signer.message_data.eq(builder.message_data),
-            builder.signature_valid.eq(signer.signature_words.valid),
-            builder.signature_data.eq(signer.signature_words.payload),
-            signer.signature_words.ready.eq(builder.signature_ready),
             builder.read_addr.eq(window.read_addr),
             window.read_data.eq(builder.read_data),
             window.read_ready.eq(1),

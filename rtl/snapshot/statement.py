@@ -11,9 +11,18 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from formats.hashing import Domain
-from formats.statement import SIGNATURE_BYTES, Kind, layout
+from formats.statement import Kind, layout
 from rtl.config import Config
+from rtl.crypto.ed25519_signer import Ed25519Signer
 from rtl.crypto.sponge_arbiter import SpongeUser
+from rtl.snapshot.statement_template import (
+    Action,
+    Target,
+    message_bytes,
+    slot_names,
+    statement_words,
+    walk,
+)
 
 DIGEST_WORDS = 4
 NONCE_SLOT = 0
@@ -33,34 +42,6 @@ FACTS = data.StructLayout(
     }
 )
 """What the hardware knows at one instant."""
-
-LITERAL, SLOT_BYTE, SLOT_LOAD = range(3)
-
-
-def statement_words() -> int:
-    return layout().statement_bytes // 8
-
-
-def _payload_template(config: Config) -> list[tuple[int, int]]:
-    """(action, literal byte) for every byte of the payload.
-
-    SLOT_LOAD takes the next source word and emits its byte 0; SLOT_BYTE emits the byte after it.
-    """
-    literals = {"pages": config.pages, "page_size": config.page_bytes, "region": 0}
-    template = [(LITERAL, byte) for byte in layout().payload]
-    for claim in layout().claims:
-        first, size = claim.offset, claim.size
-        if claim.name in literals:
-            value = literals[claim.name].to_bytes(size, "big")
-            template[first : first + size] = [(LITERAL, byte) for byte in value]
-        elif claim.source != "template":
-            if claim.name == "ueid":
-                # RFC 9711 4.2.1: the type byte of a random UEID.
-                template[first] = (LITERAL, 0x01)
-                first, size = first + 1, size - 1
-            for index in range(size):
-                template[first + index] = (SLOT_BYTE if index % 8 else SLOT_LOAD, 0)
-    return template
 
 
 def _big_endian(value, size: int):
@@ -85,7 +66,6 @@ class StatementBuilder(wiring.Component):
 
     def __init__(self, config: Config):
         self._config = config
-        self._message_bytes = len(layout().sig_structure_prefix) + len(layout().payload)
         super().__init__(
             {
                 "request": In(1),
@@ -109,7 +89,7 @@ class StatementBuilder(wiring.Component):
                 "stated": Out(1),
                 "seq": Out(64),
                 "sign": Out(1),
-                "message_length": Out(range(1025), init=self._message_bytes),
+                "message_length": Out(range(1025), init=message_bytes()),
                 "message_addr": In(range(128)),
                 "message_data": Out(64),
                 "signature_valid": In(1),
@@ -159,26 +139,19 @@ class StatementBuilder(wiring.Component):
             "words": [_big_endian(facts.words, 8)],
             "digest": digest,
         }
-        order = [claim.name for claim in layout().claims if claim.name in sources]
-        assert set(order) == set(sources)
-        source_words = [word for name in order for word in sources[name]]
-
-        # One walk writes both byte strings, so what is signed is what is shown.
-        to_message, to_statement, to_both = 1, 2, 3
-        walk = [(to_message, LITERAL, byte) for byte in layout().sig_structure_prefix]
-        walk += [(to_statement, LITERAL, byte) for byte in layout().statement_prefix]
-        walk += [(to_both, action, byte) for action, byte in _payload_template(self._config)]
-        walk += [(to_statement, LITERAL, byte) for byte in (0x58, SIGNATURE_BYTES)]
+        assert set(sources) == set(slot_names(self._config))
+        source_words = [word for name in slot_names(self._config) for word in sources[name]]
+        steps = walk(self._config)
         m.submodules.template = template = Memory(
-            shape=12, depth=len(walk), init=[target << 10 | action << 8 | byte for target, action, byte in walk]
+            shape=12, depth=len(steps), init=[target << 10 | action << 8 | byte for target, action, byte in steps]
         )
-        m.submodules.message = message = Memory(shape=64, depth=-(-self._message_bytes // 8), init=[])
+        m.submodules.message = message = Memory(shape=64, depth=-(-message_bytes() // 8), init=[])
         m.submodules.statement = statement = Memory(shape=64, depth=statement_words(), init=[])
         template_port = template.read_port()
         message_write, message_read = message.write_port(granularity=8), message.read_port()
         statement_write, statement_read = statement.write_port(granularity=8), statement.read_port()
 
-        position = Signal(range(len(walk) + 1))
+        position = Signal(range(len(steps) + 1))
         message_at, statement_at = Signal(range(1024)), Signal(range(1024))
         source = Signal(ceil_log2(len(source_words) + 1))
         held = Signal(56)
@@ -230,22 +203,22 @@ class StatementBuilder(wiring.Component):
                 m.next = "WALK"
             with m.State("WALK"):
                 with m.Switch(action):
-                    with m.Case(LITERAL):
+                    with m.Case(Action.LITERAL):
                         m.d.comb += emitted.eq(literal)
-                    with m.Case(SLOT_LOAD):
+                    with m.Case(Action.SLOT_LOAD):
                         m.d.comb += emitted.eq(loaded[:8])
                         m.d.sync += [held.eq(loaded[8:]), source.eq(source + 1)]
                     with m.Default():
                         m.d.comb += emitted.eq(held[:8])
                         m.d.sync += held.eq(held >> 8)
-                with m.If(target[0]):
+                with m.If(target & Target.MESSAGE):
                     m.d.comb += message_write.en.eq(1 << message_at[:3])
                     m.d.sync += message_at.eq(message_at + 1)
-                with m.If(target[1]):
+                with m.If(target & Target.STATEMENT):
                     m.d.comb += statement_write.en.eq(1 << statement_at[:3])
                     m.d.sync += statement_at.eq(statement_at + 1)
                 m.d.sync += position.eq(position + 1)
-                with m.If(position == len(walk)):
+                with m.If(position == len(steps)):
                     m.d.comb += [self.sign.eq(1), self.stated.eq(is_snapshot)]
                     m.next = "SIGNATURE"
             with m.State("SIGNATURE"):
@@ -283,3 +256,16 @@ class StatementBuilder(wiring.Component):
                 m.d.sync += [self.seq.eq(self.seq + 1), self.valid.eq(1)]
                 m.next = "IDLE"
         return m
+
+
+def connect_signer(m: Module, builder: StatementBuilder, signer: Ed25519Signer) -> None:
+    """The signer takes the builder's bytes and no others."""
+    m.d.comb += [
+        signer.sign.eq(builder.sign),
+        signer.message_length.eq(builder.message_length),
+        builder.message_addr.eq(signer.message_addr),
+        signer.message_data.eq(builder.message_data),
+        builder.signature_valid.eq(signer.signature_words.valid),
+        builder.signature_data.eq(signer.signature_words.payload),
+        signer.signature_words.ready.eq(builder.signature_ready),
+    ]

@@ -14,7 +14,7 @@ from rtl.crypto.keccak_folded import FoldedKeccakPermutation
 from rtl.crypto.sponge import Sponge
 from rtl.crypto.sponge_arbiter import SpongeArbiter
 from rtl.snapshot.engine import SnapshotEngine
-from rtl.snapshot.statement import StatementBuilder
+from rtl.snapshot.statement import StatementBuilder, connect_signer
 from sim.golden.merkle import snapshot_root
 from sim.rtl.block import VerilatedBlock
 
@@ -104,16 +104,10 @@ class StatementPath(wiring.Component):
             Sponge(FoldedKeccakPermutation(CONFIG.slices_per_cycle)), users=1
         )
         connect(m, builder.sponge, sponge.user0)
+        connect_signer(m, builder, signer)
         m.d.comb += [
             signer.seed.eq(self.seed),
             signer.derive.eq(self.derive),
-            signer.sign.eq(builder.sign),
-            signer.message_length.eq(builder.message_length),
-            builder.message_addr.eq(signer.message_addr),
-            signer.message_data.eq(builder.message_data),
-            builder.signature_valid.eq(signer.signature_words.valid),
-            builder.signature_data.eq(signer.signature_words.payload),
-            signer.signature_words.ready.eq(builder.signature_ready),
             builder.identified.eq(signer.derived),
             builder.captured.eq(1),
             builder.request.eq(self.request),
