@@ -3,6 +3,7 @@
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
+from formats.statement import Cause
 from rtl.bus import RegisterPeripheral, read_only, write_only
 
 
@@ -20,7 +21,8 @@ class TriggerRegisters(RegisterPeripheral):
 
 
 class SnapshotRegisters(RegisterPeripheral):
-    """request: one cycle, with `cause`, when the CPU asks for a snapshot. The rest is shown as it is.
+    """request: one cycle, with `cause`, when the CPU asks for a snapshot by the host or an inspector's challenge;
+    any other cause asks for nothing, since it is not the CPU's to claim. The rest is shown as it is.
 
     done: the root is valid and no statement carries it yet. capture_cause (register `cause`): of the last capture.
     """
@@ -53,7 +55,7 @@ class SnapshotRegisters(RegisterPeripheral):
         self.connect_registers(m)
         request, status = self.registers["request"].f.cause, self.registers["status"].f
         m.d.comb += [
-            self.request.eq(request.w_stb),
+            self.request.eq(request.w_stb & ((request.w_data == Cause.HOST) | (request.w_data == Cause.CHALLENGE))),
             self.cause.eq(request.w_data),
             status.pending.r_data.eq(self.pending),
             status.capturing.r_data.eq(self.capturing),

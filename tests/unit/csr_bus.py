@@ -10,6 +10,10 @@ class CsrBus:
         self.block = VerilatedBlock(component, **options)
         self._offsets = {str(info.path[-1][0]): info.start for info in component.bus.memory_map.all_resources()}
 
+    def address(self, name: str) -> int:
+        """Byte address of a register within the peripheral."""
+        return self._offsets[name]
+
     def read(self, name: str, width: int = 4) -> int:
         """Reads `width` bytes, a cycle each."""
         value = 0

@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from formats.statement import Cause
+from rtl.io.engine_registers import SnapshotRegisters, StatementRegisters
 from rtl.io.link import RX_DEPTH, TX_DEPTH, LinkPeripheral
 from rtl.io.system import SystemPeripheral
 from tests.unit.csr_bus import CsrBus
@@ -118,3 +120,36 @@ def test_reset_request_needs_its_bit(system):
     assert not system.block.get("reset_request")
     system.write("reset", 1)
     assert system.block.get("reset_request")
+
+
+def test_firmware_can_ask_for_the_host_s_snapshots_and_claim_no_others():
+    registers = CsrBus(SnapshotRegisters(), cycle_limit=10_000)
+    registers.block.set("bus__addr", registers.address("request"))
+    for cause in range(16):
+        registers.block.set_all({"bus__w_stb": 1, "bus__w_data": cause})
+        registers.block.step()
+        registers.block.set("bus__w_stb", 0)
+        asks = [registers.block.get("request")]
+        for _ in range(3):
+            registers.block.step()
+            asks.append(registers.block.get("request"))
+        assert any(asks) == (cause in (Cause.HOST, Cause.CHALLENGE)), cause
+
+
+def test_slot_words_go_to_consecutive_slots():
+    registers = CsrBus(StatementRegisters(), cycle_limit=10_000)
+    written = []
+    registers.write("slot_index", 3)
+    for word in (0x11111111, 0x22222222, 0x33333333):
+        registers.block.set("bus__w_stb", 1)
+        for index in range(4):
+            registers.block.set_all(
+                {"bus__addr": registers.address("slot_data") + index, "bus__w_data": word >> 8 * index & 0xFF}
+            )
+            registers.block.step()
+        registers.block.set("bus__w_stb", 0)
+        for _ in range(3):
+            if registers.block.get("slot_write"):
+                written.append((registers.block.get("slot_index"), registers.block.get("slot_data")))
+            registers.block.step()
+    assert written == [(3, 0x11111111), (4, 0x22222222), (5, 0x33333333)]
