@@ -1,5 +1,6 @@
 """`livetrap sim`."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ def sim(
       livetrap sim --config test --trace wave.vcd --cycles 2000000
     """
     seed_of_maker = keys.read_private(maker_key) if maker_key else None
-    with start_chip(config=config, seed=seed, link=link, trace=trace, cycle_limit=cycles) as chip:
+    # On a terminal the emulator itself shows how fast it runs, and what it ran when it stops.
+    status = sys.stderr.isatty()
+    with start_chip(config=config, seed=seed, link=link, trace=trace, cycle_limit=cycles, status=status) as chip:
         try:
             if seed_of_maker is not None:
                 with Device.open(chip.port) as device:
@@ -65,11 +68,13 @@ def sim(
                 results.print(f"a chip of configuration {config} is at {chip.port}; Ctrl-C stops it")
                 results.print(f"[dim]try: livetrap info --port {chip.port}[/dim]")
             _wait(chip)
+            code = 0
         except KeyboardInterrupt:
-            notice(_ran(chip))
-            return INTERRUPTED
-        notice(_ran(chip))
-    return 0
+            code = INTERRUPTED
+        ran = _ran(chip)
+        if not status:
+            notice(ran)
+    return code
 
 
 def _wait(chip: Any) -> None:

@@ -40,7 +40,8 @@ class Chip:
     config: name in rtl/config.py. seed: of identity and entropy. link: "pty" or "tcp" (of this machine), or None.
     trace: waveform file, .vcd or .fst. cycle_limit: cycles after which the emulator ends by itself.
     firmware: ROM image to run instead of the one built from firmware/. record: file for what clients send, as a
-    script for `emulator --script`. provisioned: False leaves the chip without an identity.
+    script for `emulator --script`. provisioned: False leaves the chip without an identity. status: the emulator's
+    status line and messages go to this process's standard error.
 
     It ends with `stop`, with the `with` statement, and when this process ends, however that happens: the
     emulator watches a pipe that this process holds. The identity goes through that pipe too.
@@ -58,6 +59,7 @@ class Chip:
         firmware: str | os.PathLike[str] | None = None,
         record: str | os.PathLike[str] | None = None,
         provisioned: bool = True,
+        status: bool = False,
     ) -> None:
         if link not in LINKS:
             raise ValueError(f"link is {link!r}, not 'pty', 'tcp' or None")
@@ -77,7 +79,7 @@ class Chip:
             [emulator, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=None if status else subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the program that holds the chip.
         )
         try:
@@ -156,8 +158,9 @@ class Chip:
         except ValueError:
             raise EmulatorError(self._failure(errors)) from None
 
-    def _failure(self, errors: bytes) -> str:
-        return errors.decode(errors="replace").strip() or f"the emulator ended with code {self._process.wait()}"
+    def _failure(self, errors: bytes | None) -> str:
+        message = (errors or b"").decode(errors="replace").strip()
+        return message or f"the emulator ended with code {self._process.wait()}"
 
 
 def _trace_format(trace: str | os.PathLike[str] | None) -> str | None:

@@ -287,3 +287,25 @@ def test_demo(tmp_path: Path, livetrap: Livetrap) -> None:
     kept = tmp_path / "kept"
     assert livetrap("verify", kept / "evidence", "--maker", kept / "maker.pub")[0] == 0
     failed(livetrap("demo", "--keep", kept), 2, "not empty")
+
+
+def test_the_emulator_shows_its_speed_on_a_terminal() -> None:
+    terminal, other_end = os.openpty()
+    command = [*LIVETRAP, "sim", "--cycles", "4000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other_end, text=True) as process:
+        os.close(other_end)
+        said = b""
+        # Reading fails when nobody has the other end any more.
+        while part := _read_if_any(terminal):
+            said += part
+        assert process.wait(60) == 0
+    os.close(terminal)
+    assert b" MHz, no client" in said
+    assert b"4000000 cycles in " in said and b"stopped by cycle limit" in said
+
+
+def _read_if_any(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:
+        return b""
