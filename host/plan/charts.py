@@ -102,7 +102,7 @@ def overhead_plot(answer: Answer) -> Any:
         name = f"the paper's {line:.0%}"
         plot.add_scatter(x=[sizes[0], sizes[-1]], y=[line] * 2, name=name, mode="lines", line={"dash": "dot"})
     plot.update_xaxes(type="log")
-    plot.update_yaxes(type="log", tickformat=".2%")
+    plot.update_yaxes(type="log", tickformat=".3~%")
     return plot
 
 
