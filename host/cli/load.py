@@ -6,7 +6,7 @@ import numpy as np
 import rich_click as click
 
 from formats.hashing import WORD_BYTES
-from host.errors import EvidenceError
+from host.errors import EvidenceError, LivetrapError
 
 from .options import EXISTING_FILE, as_number, chip_options, json_option, open_device, record_option
 from .output import notice, print_json, progress_bar, results
@@ -54,6 +54,9 @@ def load(
         raise EvidenceError(f"{file}: empty")
     padding = -len(data) % WORD_BYTES
     with open_device(port, baud, timeout, record) as device, progress_bar() as progress:
+        memory = device.info().memory_bytes
+        if address + len(data) > memory:
+            raise LivetrapError(f"{len(data)} bytes at {address:#x} do not fit: the chip's memory has {memory}")
         records = device.write_memory(address, data + bytes(padding), lambda done, all: progress("load", done, all))
     if padding:
         notice(f"{file}: padded with {padding} zero bytes to a multiple of {WORD_BYTES}")

@@ -10,7 +10,6 @@ from host.evidence.folder import EvidenceFolder
 from host.evidence.keys import read_public
 from host.verify import Report, Verdict
 from host.verify import verify as verify_evidence
-from host.verify.case import name_of
 from host.verify.verifier import with_record
 
 from .options import EXISTING_FILE, FOLDER, as_nonce, as_page, json_option
@@ -37,9 +36,8 @@ def show(report: Report) -> None:
             count = f"{counts[verdict]}/{len(checks)}"
             style = _STYLES[verdict]
             results.print(f"{name:{width}}  [{style}]{verdict.value:9}[/{style}]  {count:>7}  ", end="")
-            about = name_of(first.statement) if first.statement is not None and len(checks) == 1 else ""
             results.print(
-                first.reason if first.reason.startswith(about) else f"{about}: {first.reason}", markup=False
+                first.line if len(checks) == 1 or verdict is Verdict.UNCHECKED else first.reason, markup=False
             )
     for rate in dict.fromkeys(report.rates.values()):
         seqs = ", ".join(str(seq) for seq, in_force in report.rates.items() if in_force == rate)
@@ -94,7 +92,7 @@ def verify(
     else:
         show(report)
     if report.deciding is not None:
-        complain(f"{report.verdict.value}: {report.deciding.reason}")
+        complain(f"{report.verdict.value}: {report.deciding.line}")
     else:
         if not as_json:
             results.print(f"[green]verified[/green]: {report.statements} statements, {report.snapshots} snapshots")

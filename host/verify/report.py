@@ -6,6 +6,8 @@ from enum import Enum
 
 from host.errors import FieldError
 
+from .case import name_of
+
 
 class Verdict(Enum):
     VERIFIED = "verified"
@@ -33,6 +35,13 @@ class Check:
     field: str | None = None
     expected: str | None = None
     found: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The reason, with the statement's name before it unless the reason begins with it."""
+        if self.statement is None or self.reason.startswith(name_of(self.statement)):
+            return self.reason
+        return f"{name_of(self.statement)}: {self.reason}"
 
     def as_json(self) -> dict[str, object]:
         values = {**vars(self), "verdict": self.verdict.value}

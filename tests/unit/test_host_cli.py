@@ -272,7 +272,8 @@ def test_verify_without_record_and_page(tmp_path: Path, livetrap: Livetrap) -> N
     evidence, key = folder_of_story(tmp_path)
     record = (evidence / "record.cborseq").rename(tmp_path / "record")
     (evidence / "snapshots/00000004/00001.page").unlink()
-    failed(livetrap("verify", evidence, "--maker", key, "--json"), 3, "1 of 3 pages are missing")
+    failed(livetrap("verify", evidence, "--maker", key, "--json"), 3, "statement 4: 1 of 3 pages are missing")
+    assert "statement 4: 1 of 3 pages are missing" in livetrap("verify", evidence, "--maker", key)[1]
     assert livetrap("verify", evidence, "--maker", key, "--record", record)[0] == 0
 
 
@@ -400,6 +401,14 @@ def test_files_that_cannot_be_loaded(served: Served, tmp_path: Path, livetrap: L
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     for name, words in (("empty", "empty"), ("bad.npy", "not a NumPy array"), ("objects.npy", "not a NumPy array")):
         failed(livetrap("load", tmp_path / name, "-a", 0, "--port", served.port), 2, words)
+
+
+def test_a_file_that_does_not_fit_is_not_loaded_in_part(served: Served, tmp_path: Path, livetrap: Livetrap) -> None:
+    (tmp_path / "payload").write_bytes(bytes(2048))
+    size = json.loads(livetrap("info", "--port", served.port, "--json")[1])
+    last = size["pages"] * size["page_size"] - 1024
+    failed(livetrap("load", tmp_path / "payload", "-a", last, "--port", served.port), 2, "do not fit")
+    assert json.loads(livetrap("info", "--port", served.port, "--json")[1])["counters"]["records"] == 0
 
 
 def test_maker_keys_that_cannot_be_written_or_read(maker: Path, tmp_path: Path, livetrap: Livetrap) -> None:
