@@ -159,7 +159,7 @@ class Chip:
             raise EmulatorError(self._failure(errors)) from None
 
     def _failure(self, errors: bytes | None) -> str:
-        message = (errors or b"").decode(errors="replace").strip()
+        message = (errors or b"").decode(errors="replace").strip().removeprefix("livetrap emulator: ")
         return message or f"the emulator ended with code {self._process.wait()}"
 
 
@@ -169,4 +169,6 @@ def _trace_format(trace: str | os.PathLike[str] | None) -> str | None:
     suffix = Path(trace).suffix
     if suffix not in (".vcd", ".fst"):
         raise BuildError(f"{os.fspath(trace)}: a waveform's name ends in .vcd or .fst")
+    if not os.access(Path(trace).parent, os.W_OK):
+        raise BuildError(f"{os.fspath(trace)}: cannot be written")
     return suffix[1:]

@@ -212,9 +212,11 @@ def test_waveform(images, tmp_path):
     assert "\n#600\n" in changes and "#601" not in changes
 
 
-def test_waveform_names_and_missing_headers(monkeypatch):
+def test_waveform_names_and_missing_headers(monkeypatch, tmp_path):
     with pytest.raises(BuildError, match=r"\.vcd or \.fst"):
         Chip(CONFIG, trace="wave.txt")
+    with pytest.raises(BuildError, match="cannot be written"):
+        Chip(CONFIG, trace=tmp_path / "absent" / "wave.vcd")
     monkeypatch.setattr("sim.rtl.build.FST_HEADERS", (("no_such_header.h", "libnone-dev"),))
     with pytest.raises(BuildError, match="libnone-dev") as raised:
         Chip(CONFIG, trace="wave.fst")
@@ -247,7 +249,7 @@ def test_chip_ends_with_the_process_that_holds_it(images):
 
 
 def test_emulator_that_does_not_start(images):
-    with pytest.raises(EmulatorError, match=r"absent\.bin"):
+    with pytest.raises(EmulatorError, match=r"^\S*absent\.bin: No such file or directory$"):
         Chip(CONFIG, firmware=images / "absent.bin")
     with pytest.raises(ValueError, match="link"):
         Chip(CONFIG, link="usb")
