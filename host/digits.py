@@ -40,7 +40,9 @@ def load_data() -> Data:
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
-        raise LivetrapError("the demo needs scikit-learn: pip install 'livetrap[demo]'") from error
+        raise LivetrapError(
+            "the demo needs scikit-learn: run pip install '.[demo]' in livetrap's repository"
+        ) from error
     bundle = load_digits()
     images, digits = bundle.data.astype(np.int32), bundle.target.astype(np.int32)
     order = np.random.default_rng(0).permutation(len(images))

@@ -30,7 +30,8 @@ def start_chip(**options: Any) -> Iterator[Any]:
         chip = Chip(**options)
     except ModuleNotFoundError as error:
         raise PortAbsent(
-            f"port {NAME}: the emulator is not installed (no module {error.name!r}): pip install 'livetrap[emulator]'"
+            f"port {NAME}: the emulator is not installed (no module {error.name!r}): "
+            "run pip install '.[emulator]' in livetrap's repository"
         ) from error
     except (BuildError, EmulatorError) as error:
         raise LivetrapError(" ".join(str(error).split())) from error
