@@ -51,7 +51,7 @@ class Variant:
 
 FLATTEN = ("--flatten", "-O3", "--output-split", "20000")
 VARIANTS = {
-    None: Variant(FLATTEN, ("-O2", "-march=native"), fast=True),
+    None: Variant(FLATTEN, ("-O3", "-march=native"), fast=True),
     "vcd": Variant(
         (*FLATTEN, "--trace-vcd"),
         ("-O1", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1"),
