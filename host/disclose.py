@@ -14,8 +14,12 @@ from sim.golden.merkle import inclusion_proof, leaf_digests
 def disclose(evidence: Evidence, out: Path, pages: Sequence[tuple[int, int]]) -> EvidenceFolder:
     """A folder with all statements and, of the images, only the given (seq, page) with proofs; no record.
 
-    Raises EvidenceError when a page is not there and cannot be had from the record.
+    out: a folder that is new or empty, so that nothing else can lie in it. Raises EvidenceError when it is not, or
+    when a page is not there and cannot be had from the record; nothing is written then.
     """
+    if out.is_dir() and any(out.iterdir()):
+        raise EvidenceError(f"{out}: not empty; pages are disclosed to a new folder")
+    disclosed = [(seq, page, *_page_and_proof(evidence, seq, page)) for seq, page in pages]
     folder = EvidenceFolder.create(out, evidence.ueid)
     with folder.writing():
         if evidence.certificate is not None:
@@ -24,17 +28,21 @@ def disclose(evidence: Evidence, out: Path, pages: Sequence[tuple[int, int]]) ->
             folder.put_statement(seq, data)
         for nonce in evidence.challenges:
             folder.put_challenge(nonce)
-        for seq, page in pages:
-            found = _snapshot(evidence, seq)
-            if page >= found.pages:
-                raise EvidenceError(f"statement {seq} has {found.pages} pages: there is no page {page}")
-            image = image_of(evidence, found)
-            if image is None:
-                raise EvidenceError(f"statement {seq}: its pages are not all there, and no record gives them")
-            size = found.page_size
-            folder.put_page(seq, page, image[page * size : (page + 1) * size])
-            folder.put_proof(seq, page, inclusion_proof(leaf_digests(image, size), page))
+        for seq, page, content, proof in disclosed:
+            folder.put_page(seq, page, content)
+            folder.put_proof(seq, page, proof)
     return folder
+
+
+def _page_and_proof(evidence: Evidence, seq: int, page: int) -> tuple[bytes, list[bytes]]:
+    found = _snapshot(evidence, seq)
+    if page >= found.pages:
+        raise EvidenceError(f"statement {seq} has {found.pages} pages: there is no page {page}")
+    image = image_of(evidence, found)
+    if image is None:
+        raise EvidenceError(f"statement {seq}: its pages are not all there, and no record gives them")
+    size = found.page_size
+    return image[page * size : (page + 1) * size], inclusion_proof(leaf_digests(image, size), page)
 
 
 def image_of(evidence: Evidence, found: Statement) -> bytes | None:

@@ -19,7 +19,7 @@ from .output import print_json, results
 )
 @json_option
 def disclose(evidence: Path, out: Path, pages: tuple[tuple[int | None, int], ...], as_json: bool) -> None:
-    """Copy EVIDENCE to OUT with only single pages, each with its Merkle proof, and without the record.
+    """Copy EVIDENCE to a new folder OUT with only single pages, each with its Merkle proof, and without the record.
 
     \b
     Example:

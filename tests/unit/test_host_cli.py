@@ -302,7 +302,15 @@ def test_verify_with_files_that_are_none(tmp_path: Path, livetrap: Livetrap) -> 
 def test_disclose_what_is_not_there(tmp_path: Path, livetrap: Livetrap) -> None:
     evidence, _ = folder_of_story(tmp_path)
     for page, words in (("4:9", "no page 9"), ("3:0", "head statement"), ("77:0", "no statement 77"), ("1", "SEQ:N")):
-        failed(livetrap("disclose", evidence, tmp_path / f"out{page[0]}", "--page", page), 2, words)
+        failed(livetrap("disclose", evidence, tmp_path / "out", "--page", page), 2, words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_disclosed_into_a_folder_that_holds_more(tmp_path: Path, livetrap: Livetrap) -> None:
+    evidence, _ = folder_of_story(tmp_path)
+    before = sorted(evidence.rglob("*"))
+    failed(livetrap("disclose", evidence, evidence, "--page", "4:0"), 2, "not empty")
+    assert sorted(evidence.rglob("*")) == before
 
 
 # Ports that fail.
