@@ -21,8 +21,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TOP = "livetrap"
 PREFIX = "Livetrap"
-HARNESS_UNITS = ("harness.cpp", "link.cpp")
-HARNESS = (*HARNESS_UNITS, "link.hpp", "emulator.vlt")
+HARNESS_UNITS = ("harness.cpp", "link.cpp", "options.cpp")
+HARNESS = (*HARNESS_UNITS, "link.hpp", "options.hpp", "usage_error.hpp", "emulator.vlt")
 GENERATORS = (
     "rtl/**/*.py",
     "formats/**/*",

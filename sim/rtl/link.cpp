@@ -1,5 +1,7 @@
 #include "link.hpp"
 
+#include "usage_error.hpp"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cctype>

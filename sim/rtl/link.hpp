@@ -7,14 +7,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
-
-// What the user gave cannot be used: one line for standard error, exit code 2.
-struct UsageError : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 // Bounded byte queue. The sender looks at room() or full() first.
 class ByteQueue {

@@ -98,6 +98,7 @@ def test_end_of_input_ends_it(emulate):
         (["--speed"], "--speed"),
         (["--cycles"], "--cycles"),
         (["--cycles", "-1"], "--cycles"),
+        (["--cycles", " 1"], "--cycles"),
         (["--seed", "many"], "--seed"),
         (["--tcp", "65536"], "--tcp"),
         (["--pty", "--tcp", "0"], "--pty"),

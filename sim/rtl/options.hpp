@@ -1,0 +1,24 @@
+// The emulator's command line, and the files that it names.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+constexpr int EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CYCLE_LIMIT = 3;
+
+struct Options {
+    std::string rom, provision, script, record, trace;
+    uint64_t seed = 0;
+    std::optional<uint64_t> cycles, tcp;
+    bool pty = false, watch_input = false;
+};
+
+// Throws UsageError. --help prints the usage and ends the program.
+Options parse_options(int argc, char** argv);
+
+// At most `most` bytes of a file, or of standard input if the path is "-". Throws UsageError.
+std::vector<uint8_t> contents(const std::string& path, size_t most);
