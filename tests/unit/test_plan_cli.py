@@ -13,6 +13,7 @@ import pytest
 
 from formats.statement import layout
 from host.cli import run
+from host.cli.output import results
 from host.plan import detection
 from host.plan.chip_cost import compliance_cost, read_measurements
 from host.plan.errors import PlanError
@@ -53,11 +54,13 @@ def write_bench(path: Path, **changed: object) -> Path:
 def test_tables(plan: Plan) -> None:
     code, out, err = plan("--preset", "chinchilla", "--budget", 5000)
     assert (code, err) == (0, "")
-    assert "Inspect 1,091 of 100,000 chips, drawn at random, every 30 days: work for 14 inspectors." in out
+    # However wide the terminal is.
+    found = " ".join(out.split())
+    assert "Inspect 1,091 of 100,000 chips, drawn at random, every 30 days: work for 14 inspectors." in found
     for words in ("13,267 inspections", "1.152e24 FLOP", "With a budget of 5,000 inspections a year", "0.864 s"):
-        assert words in out
-    assert "the chip's measured figures are not here: run `make bench`, which writes build/bench.json" in out
-    assert all(len(line) <= 100 for line in out.splitlines())
+        assert words in found
+    assert "the chip's measured figures are not here: run `make bench`, which writes build/bench.json" in found
+    assert all(len(line) <= results.width for line in out.splitlines())
 
 
 def test_json_agrees_with_the_functions(plan: Plan) -> None:
