@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ def without(tool: str, tmp_path: Path, *command: str) -> subprocess.CompletedPro
     installed = tmp_path / "bin"
     installed.mkdir()
     for name in set(TOOLS) - {tool}:
-        (installed / name).symlink_to(shutil.which(name))
+        found = sys.executable if name == "python3" else shutil.which(name)
+        (installed / name).symlink_to(Path(found).resolve())
     arguments = {"env": {"PATH": str(installed)}, "capture_output": True, "text": True, "timeout": 60}
     return subprocess.run(command, cwd=ROOT, **arguments)
 
