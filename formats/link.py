@@ -20,6 +20,8 @@ Requests of the user group; `?` marks an optional key. Integers are CBOR unsigne
 | CERTIFICATE | read  | {}                               | data (bstr)                                            |
 | CERTIFICATE | write | data (bstr), id?                 | {}                                                     |
 
+A nonce is not all zeros, which stand in a statement for "nobody asked".
+
 `id` is a random u32 chosen for each request that changes something. A request with the SMP sequence number
 and `id` of the last such request is a retry: it is not carried out again, the same response is sent again.
 """
@@ -45,6 +47,8 @@ CERTIFICATE_BYTES = 1024
 
 
 class OsCommand(IntEnum):
+    """Commands of SMP's OS group that the chip knows."""
+
     ECHO = 0
     RESET = 5
     PARAMETERS = 6
@@ -98,6 +102,7 @@ class ChipError(IntEnum):
 
     @property
     def explanation(self) -> str:
+        """The sentence that the host prints."""
         return _EXPLANATIONS[self]
 
 

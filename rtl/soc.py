@@ -157,19 +157,22 @@ class LivetrapSoC(wiring.Component):
             m.d.sync += bootcount.eq(bootcount + 1)
         m.d.sync += warm_reset.eq(system.reset_request & ~builder.busy & ~builder.request & ~warm_reset)
         connect(m, provisioning.seed_words, vault.words)
+        # A chip whose key is destroyed makes no statement, and says so as one without an identity does.
+        identified = provisioning.sealed & signer.derived & vault.valid
         m.d.comb += [
             vault.lock.eq(provisioning.sealed),
+            vault.zeroise.eq(system.zeroise),
             signer.seed.eq(vault.seed),
             signer.derive.eq(vault.valid & signer.ready & ~signer.derived),
             system.chip_id.eq(provisioning.chip_id),
             system.sealed.eq(provisioning.sealed),
             system.public_key.eq(signer.public_key),
-            system.derived.eq(signer.derived),
+            system.derived.eq(identified),
             system.bootcount.eq(bootcount),
             system.seq.eq(builder.seq),
             builder.bootcount.eq(bootcount),
             builder.chip_id.eq(provisioning.chip_id),
-            builder.identified.eq(provisioning.sealed & signer.derived),
+            builder.identified.eq(identified),
             builder.measurement.eq(system.measurement),
             builder.security_version.eq(system.security_version),
         ]

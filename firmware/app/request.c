@@ -32,6 +32,14 @@ static enum request_field find_field(const struct cbor_item *key, uint32_t accep
     return (enum request_field)field;
 }
 
+/* All zeros stand in a statement for "nobody asked". */
+static bool is_challenge(const struct cbor_item *value) {
+    uint8_t any = 0;
+    if (value->argument != NONCE_BYTES) return false;
+    for (uint32_t index = 0; index < NONCE_BYTES; index++) any |= value->bytes[index];
+    return any != 0;
+}
+
 static bool read_pairs(struct request *request, struct cbor_reader *reader, uint32_t pairs, uint32_t accepted) {
     static struct cbor_item keys[REQUEST_MAX_PAIRS];
     for (uint32_t count = 0; count < pairs; count++) {
@@ -44,6 +52,7 @@ static bool read_pairs(struct request *request, struct cbor_reader *reader, uint
         }
         struct cbor_item value;
         if (!cbor_read(reader, &value) || value.major != fields[field].major) return false;
+        if (field == FIELD_NONCE && !is_challenge(&value)) return false;
         request->present |= FIELD_BIT(field);
         request->field[field].number = value.argument;
         request->field[field].bytes = value.bytes;
@@ -58,6 +67,5 @@ bool request_read(struct request *request, const uint8_t *body, uint32_t size, u
     if (!cbor_read(&reader, &map) || map.major != CBOR_MAP || map.argument > REQUEST_MAX_PAIRS) return false;
     if (!read_pairs(request, &reader, (uint32_t)map.argument, required | optional)) return false;
     if (reader.next != reader.end || (request->present & required) != required) return false;
-    if (request_has(request, FIELD_NONCE) && request->field[FIELD_NONCE].number != NONCE_BYTES) return false;
     return !request_has(request, FIELD_ID) || request->field[FIELD_ID].number <= UINT32_MAX;
 }

@@ -15,7 +15,8 @@ class SystemPeripheral(RegisterPeripheral):
 
     chip_id, public_key, sealed, derived, cleared, bootcount, seq: shown to the CPU as they are.
     ticks: cycles since reset divided by 2**TICK_CYCLES_LOG2. measurement, security_version: what ROM wrote;
-    they cannot change after `lock` until reset. reset_request: 1 from the CPU's request on.
+    they cannot change after `lock` until reset. reset_request: 1 from the CPU's request on. zeroise: one
+    cycle, when the CPU has the key destroyed.
     map_hash: constant of the register map that firmware and host compare; set before elaboration.
     """
 
@@ -34,6 +35,7 @@ class SystemPeripheral(RegisterPeripheral):
                 "security_version": write_only(version=32),
                 "lock": write_only(measurement=1),
                 "reset": write_only(request=1),
+                "zeroise": write_only(key=1),
             },
             {
                 "chip_id": In(data.ArrayLayout(64, 2)),
@@ -47,6 +49,7 @@ class SystemPeripheral(RegisterPeripheral):
                 "measurement": Out(data.ArrayLayout(64, DIGEST_WORDS)),
                 "security_version": Out(32),
                 "reset_request": Out(1),
+                "zeroise": Out(1),
             },
         )
 
@@ -75,6 +78,7 @@ class SystemPeripheral(RegisterPeripheral):
             register["ticks"].ticks.r_data.eq(self.ticks),
             register["bootcount"].bootcount.r_data.eq(self.bootcount),
             register["seq"].seq.r_data.eq(self.seq),
+            self.zeroise.eq(register["zeroise"].key.w_stb & register["zeroise"].key.w_data),
         ]
         with m.If(register["identity_index"].index.w_stb):
             m.d.sync += index.eq(register["identity_index"].index.w_data)

@@ -77,7 +77,14 @@ def test_missing_doubled_and_wrongly_typed_keys_are_malformed(chip, command, ope
 def test_nonces_of_another_length_are_malformed(chip, size):
     before = chip.lasting_state()
     for command in (Command.ATTEST, Command.SNAPSHOT):
-        assert chip.write(command, {"nonce": bytes(size)}) == error(ChipError.MALFORMED)
+        assert chip.write(command, {"nonce": b"n" * size}) == error(ChipError.MALFORMED)
+    assert chip.lasting_state() == before
+
+
+def test_a_challenge_of_zeros_is_malformed(chip):
+    before = chip.lasting_state()
+    for command in (Command.ATTEST, Command.SNAPSHOT):
+        assert chip.write(command, {"nonce": bytes(32)}) == error(ChipError.MALFORMED)
     assert chip.lasting_state() == before
 
 

@@ -115,6 +115,18 @@ def test_ticks_are_cycles_divided_by_64(system):
     assert system.read("ticks", 8) == 1000
 
 
+def test_the_key_is_destroyed_on_request_alone(system):
+    pulses = 0
+    for value in (0, 1):
+        system.block.set_all({"bus__w_stb": 1, "bus__addr": system.address("zeroise"), "bus__w_data": value})
+        system.block.step()
+        system.block.set("bus__w_stb", 0)
+        for _ in range(4):
+            pulses += system.block.get("zeroise")
+            system.block.step()
+        assert pulses == value
+
+
 def test_reset_request_needs_its_bit(system):
     system.write("reset", 0)
     assert not system.block.get("reset_request")
