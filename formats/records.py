@@ -16,6 +16,8 @@ HEADER = struct.Struct("<IIQ")
 
 
 class RecordKind(IntEnum):
+    """What an ingest record does."""
+
     WRITE = 1
     """Payload bytes go to accelerator memory at `address`."""
     TRIGGER_RATE = 2
@@ -40,4 +42,5 @@ class Record:
             raise ValueError("a trigger rate record has address 0 and a payload of 8 bytes")
 
     def header(self) -> bytes:
+        """The bytes before the payload: kind, length of the payload, address."""
         return HEADER.pack(self.kind, len(self.payload), self.address)

@@ -17,6 +17,8 @@ PROTECTED = bytes.fromhex("a10127")
 
 
 class Kind(IntEnum):
+    """What a statement is about: values of its claim `kind`."""
+
     BOOT = 1
     SNAPSHOT = 2
     PRECOMMIT = 3
@@ -26,6 +28,8 @@ class Kind(IntEnum):
 
 
 class Cause(IntEnum):
+    """What set off a snapshot: values of the claim `cause`; with FORCED added, it was not at a boundary."""
+
     NONE = 0
     RANDOM = 1
     HOST = 2

@@ -57,10 +57,12 @@ class Info:
 
     @property
     def memory_bytes(self) -> int:
+        """Accelerator memory in bytes, all of it the snapshot region."""
         return self.pages * self.page_size
 
     @classmethod
     def of(cls, body: Body) -> Self:
+        """What the answer to INFO holds. Raises LinkError when a value is missing or of another type or size."""
         sizes = {"ueid": 17, "key": 32, "firmware": 32}
         values: dict[str, object] = {}
         for item in fields(cls):
@@ -71,6 +73,7 @@ class Info:
         return cls(**values)  # type: ignore[arg-type]
 
     def as_json(self) -> dict[str, object]:
+        """Field name to value, byte strings in hex."""
         return {name: value.hex() if isinstance(value, bytes) else value for name, value in asdict(self).items()}
 
 
@@ -90,6 +93,7 @@ class Counters:
 
     @classmethod
     def of(cls, body: Body) -> Self:
+        """What the answer to COUNTERS holds. Raises LinkError when a value is missing or no unsigned integer."""
         return cls(**{item.name: integer(body, item.name) for item in fields(cls)})
 
 

@@ -213,6 +213,7 @@ class _timed:
 
 
 def describe_chip(info: Info) -> str:
+    """A line on the chip: its memory, and how its firmware's measurement begins."""
     memory = f"{info.memory_bytes // 1024} KiB of accelerator memory in {info.pages} pages"
     return f"{memory}, firmware {info.firmware.hex()[:16]}..."
 

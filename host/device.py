@@ -69,6 +69,7 @@ class Device:
             raise
 
     def close(self) -> None:
+        """Closes the record, if one is kept, and the link."""
         if self._recorder is not None:
             self._recorder.close()
         self.exchange.transport.close()
@@ -84,9 +85,11 @@ class Device:
     # What the chip says.
 
     def info(self) -> Info:
+        """What the chip says of itself. Raises as `Exchange.request`, and LinkError when a value is missing."""
         return Info.of(self._read(Command.INFO))
 
     def counters(self) -> Counters:
+        """The chip's counters as they are now. Raises as `info` does."""
         return Counters.of(self._read(Command.COUNTERS))
 
     def parameters(self) -> Parameters:

@@ -66,9 +66,11 @@ class Network:
     second_bias: Floats
 
     def hidden(self, images: Integers) -> Floats:
+        """Activations of the hidden layer (after ReLU) for images of pixels 0..16, one row each."""
         return np.maximum(images.astype(np.float32) / PIXEL_MAX @ self.first + self.first_bias, 0)
 
     def classify(self, images: Integers) -> Integers:
+        """Digits of images of pixels 0..16, in float."""
         scores = self.hidden(images) @ self.second + self.second_bias
         return _largest(scores)
 

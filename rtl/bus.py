@@ -38,6 +38,7 @@ class RegisterPeripheral(wiring.Component):
         self.bus.memory_map = builder.as_memory_map()
 
     def connect_registers(self, m: Module) -> None:
+        """Adds the bridge from `bus` to the registers to the module; once, in elaborate."""
         m.submodules.registers = bridge = csr.Bridge(self.bus.memory_map)
         connect(m, flipped(self.bus), bridge.bus)
 

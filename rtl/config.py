@@ -40,10 +40,12 @@ class Config:
 
     @property
     def pages(self) -> int:
+        """Pages of accelerator memory: leaves of the Merkle tree."""
         return self.weight_bytes // self.page_bytes
 
     @property
     def weight_words(self) -> int:
+        """64-bit words of accelerator memory."""
         return self.weight_bytes // WORD_BYTES
 
 

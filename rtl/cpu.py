@@ -101,10 +101,12 @@ class ControlProcessor(wiring.Component):
 
     @property
     def memory_map(self) -> MemoryMap:
+        """The processor's whole address map, in bytes."""
         return self.decoder.bus.memory_map
 
     @property
     def csr_map(self) -> MemoryMap:
+        """The map of all CSR registers, relative to their window."""
         return self.registers.bus.memory_map
 
     def elaborate(self, platform):

@@ -19,6 +19,7 @@ from .verify import show
 
 
 def show_story(told: Told) -> None:
+    """Prints what the snapshots show, what a Verifier finds, and what it says of the tampered copies."""
     results.print("\n[bold]What the chip signed[/bold], as the Prover, who has the weights, can explain it")
     rows = [("statement", "tick", "cause", "records", "words", "shows")]
     for found, shows in told.shown:
@@ -35,6 +36,7 @@ def show_story(told: Told) -> None:
 
 
 def show_training(training: Training, seconds: float) -> None:
+    """Prints how long training took, in seconds, and both accuracies after the last epoch."""
     float_accuracy, int8_accuracy = training.accuracies[tale.EPOCHS - 1]
     results.print(
         f"network:  trained on handwritten digits in {seconds:.1f} s; after {tale.EPOCHS} epochs, "

@@ -102,4 +102,5 @@ def open_device(port: str | None, baud: int, timeout: float, record: Path | None
 
 
 def fresh_nonce() -> bytes:
+    """32 random bytes from the operating system, for an inspector's challenge."""
     return secrets.token_bytes(DIGEST_BYTES)

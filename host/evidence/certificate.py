@@ -29,6 +29,7 @@ class Certificate:
     encoded: bytes
 
     def as_json(self) -> dict[str, object]:
+        """Claim name to value, for people's tools: byte strings in hex."""
         return {"eat_profile": PROFILE, "ueid": self.ueid.hex(), "key": self.public_key.hex()}
 
 

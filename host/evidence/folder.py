@@ -110,6 +110,7 @@ class EvidenceFolder:
 
     @property
     def record_path(self) -> Path:
+        """Where the record of what was loaded is stored, whether it is there or not."""
         return self.path / RECORD
 
     def statement(self, seq: int) -> bytes | None:

@@ -62,6 +62,7 @@ def read_private(path: Path) -> bytes:
 
 
 def public_pem(key: bytes) -> str:
+    """A 32-byte Ed25519 public key as the text of a PEM file."""
     return _pem(PUBLIC_LABEL, PUBLIC_PREFIX + key)
 
 

@@ -93,6 +93,7 @@ class Recorder:
         self._count += step
 
     def close(self) -> None:
+        """Makes the file durable and closes it; a second call does nothing."""
         if self._file is not None:
             os.fsync(self._file.fileno())
             self._file.close()

@@ -43,14 +43,17 @@ class RateChange:
 
 
 def header(ueid: bytes) -> bytes:
+    """The file's first item, for the chip with this 17-byte UEID."""
     return cbor.encode([FORMAT, ueid])
 
 
 def boot_item(bootcount: int) -> bytes:
+    """The item with which a boot begins."""
     return cbor.encode(bootcount)
 
 
 def record_item(record: Record) -> bytes:
+    """The item of one ingest record."""
     return cbor.encode([int(record.kind), record.address, record.payload])
 
 

@@ -65,9 +65,11 @@ class Sign1:
     signature: bytes
 
     def encode(self) -> bytes:
+        """The tagged COSE_Sign1 in its one deterministic encoding."""
         return cbor.encode(cbor.Tag(COSE_SIGN1, [PROTECTED, {}, self.payload, self.signature]))
 
     def signed_by(self, key: bytes) -> bool:
+        """True when this 32-byte Ed25519 key signed the payload, by the strict rules of `verify`."""
         return verify(key, sig_structure(self.payload), self.signature)
 
 

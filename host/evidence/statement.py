@@ -50,6 +50,7 @@ class Statement:
 
     @cached_property
     def sign1(self) -> Sign1:
+        """The COSE_Sign1 that the statement is, parsed once. Raises as `parse_sign1` does."""
         return parse_sign1(self.encoded, f"statement {self.seq}")
 
     def signed_by(self, public_key: bytes) -> bool:

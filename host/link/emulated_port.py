@@ -53,10 +53,13 @@ class EmulatedPort(Transport):
             self._stack = stack.pop_all()
 
     def send(self, data: bytes) -> None:
+        """As `Transport.send`."""
         self._port.send(data)
 
     def receive(self, timeout: float) -> bytes:
+        """As `Transport.receive`."""
         return self._port.receive(timeout)
 
     def close(self) -> None:
+        """Closes the link and ends the emulated chip; a second call does nothing."""
         self._stack.close()

@@ -21,6 +21,8 @@ MAX_DEPTH = 8
 
 
 class Operation(IntEnum):
+    """SMP's operations: requests are even, each response is one more than its request."""
+
     READ = 0
     READ_RESPONSE = 1
     WRITE = 2
@@ -39,6 +41,7 @@ class Message:
     version: int = VERSION
 
     def pack(self) -> bytes:
+        """The packet: header, then the body as a CBOR map."""
         body = cbor2.dumps(dict(self.body))
         first = self.version << 3 | self.operation
         return HEADER.pack(first, 0, len(body), self.group, self.sequence, self.command) + body

@@ -43,6 +43,7 @@ class SerialPort(Transport):
             raise PortError(f"port {name}: this is not a serial port that takes {baud} baud") from error
 
     def send(self, data: bytes) -> None:
+        """As `Transport.send`. Raises PortLost also when the port takes no more bytes in time."""
         try:
             self._port.write(data)
         except serial.SerialTimeoutException as error:
@@ -51,6 +52,7 @@ class SerialPort(Transport):
             raise self._lost() from error
 
     def receive(self, timeout: float) -> bytes:
+        """As `Transport.receive`."""
         try:
             self._port.timeout = timeout
             first: bytes = self._port.read(1)
@@ -60,6 +62,7 @@ class SerialPort(Transport):
             raise self._lost() from error
 
     def close(self) -> None:
+        """As `Transport.close`."""
         self._port.close()
 
     def _lost(self) -> PortLost:

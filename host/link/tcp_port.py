@@ -33,12 +33,14 @@ class TcpPort(Transport):
         self._socket.settimeout(SEND_BOUND)
 
     def send(self, data: bytes) -> None:
+        """As `Transport.send`."""
         try:
             self._socket.sendall(data)
         except OSError as error:
             raise self._lost() from error
 
     def receive(self, timeout: float) -> bytes:
+        """As `Transport.receive`. Raises PortLost also when the other end has closed the connection."""
         try:
             if not select.select([self._socket], [], [], timeout)[0]:
                 return b""
@@ -50,6 +52,7 @@ class TcpPort(Transport):
         return data
 
     def close(self) -> None:
+        """As `Transport.close`."""
         self._socket.close()
 
     def _lost(self) -> PortLost:

@@ -43,6 +43,7 @@ class Answer:
         )
 
     def as_json(self) -> dict[str, object]:
+        """The whole answer for other programs: figures by section and name, not rounded."""
         return {
             "summary": self.summary,
             "scenario": self.fleet.as_json(),

@@ -7,6 +7,7 @@ from .fleet import Fleet
 
 
 def stall(fleet: Fleet) -> Section:
+    """What snapshots that freeze a chip cost a cluster, and the longest freeze it can bear."""
     rate = fleet.scenario.snapshots_per_chip_day
     share = burden.stall_share(fleet.cluster_chips, rate, fleet.freeze_seconds)
     return Section(
@@ -31,6 +32,7 @@ def stall(fleet: Fleet) -> Section:
 
 
 def storage(fleet: Fleet) -> Section:
+    """Bytes of evidence to keep: bare hashes, or whole memory images."""
     rate = fleet.scenario.snapshots_per_chip_day
     image = burden.bytes_per_chip_year(rate, fleet.memory_bytes)
     hashes = burden.bytes_per_chip_year(rate, burden.DIGEST_BYTES)
@@ -48,6 +50,7 @@ def storage(fleet: Fleet) -> Section:
 
 
 def transcript(fleet: Fleet) -> Section:
+    """What re-executing some of a transcript's segments finds, and how many it takes."""
     segments, forged, checked = fleet.transcript_segments, fleet.forged_segments, fleet.checked_segments
     found = burden.segment_check(segments, forged, checked)
     least = or_reason(lambda: float(burden.segments_to_check(segments, forged, fleet.scenario.detection_probability)))
@@ -69,6 +72,7 @@ def transcript(fleet: Fleet) -> Section:
 
 
 def chip(fleet: Fleet, measured: ChipMeasurements | None, bench_absent: str) -> Section:
+    """What this project's chip costs. measured: on the bench, or None; bench_absent then says what to do."""
     title = "What this project's chip costs"
     rate = fleet.scenario.snapshots_per_chip_day
     size = statement_bytes()

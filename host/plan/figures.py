@@ -17,6 +17,7 @@ class Figure:
     note: str = ""
 
     def as_json(self) -> dict[str, object]:
+        """Value, unit and meaning; the note only when there is one."""
         values: dict[str, object] = {"value": self.value, "unit": self.unit, "meaning": self.meaning}
         return {**values, "note": self.note} if self.note else values
 

@@ -37,6 +37,7 @@ class Fleet:
     checked_segments: int = 100
 
     def as_json(self) -> dict[str, object]:
+        """The fleet's and its scenario's fields by name, and the chips of each Prover."""
         values = {name: value for name, value in asdict(self).items() if name not in ("scenario", "stockpiles")}
         return {
             **values,

@@ -10,6 +10,7 @@ from .fleet import Fleet
 
 
 def run(fleet: Fleet) -> Section:
+    """The run to catch: its FLOP, what is promised of it, and the chips it takes."""
     scenario = fleet.scenario
     chips = detection.chips_involved(scenario)
     return Section(
@@ -40,6 +41,7 @@ def run(fleet: Fleet) -> Section:
 
 
 def inspections(fleet: Fleet, needed: int) -> Section:
+    """Inspections that catch the run. needed: whole inspections in each monitoring period."""
     scenario = fleet.scenario
     per_year = detection.inspections_per_year(scenario)
     return Section(
@@ -94,6 +96,7 @@ def inspections(fleet: Fleet, needed: int) -> Section:
 
 
 def how_soon(scenario: Scenario, per_period: float) -> Section:
+    """When the run is caught with `per_period` inspections in each monitoring period."""
     half = or_reason(
         lambda: detection.probability_of_detection(strategies.before_completion(scenario, 0.5), per_period)
     )
@@ -120,6 +123,7 @@ def _days(scenario: Scenario, per_period: float) -> tuple[Figure, ...]:
 
 
 def budget(scenario: Scenario, per_year: float) -> Section:
+    """What `per_year` inspections a year catch. Raises as detection.probability_of_detection does."""
     per_period = per_year * scenario.monitoring_days / DAYS_PER_YEAR
     smallest = or_reason(lambda: detection.smallest_caught_flop(scenario, per_period))
     doubled = None if smallest[0] is None else strategies.guaranteed_flop(smallest[0])
@@ -148,6 +152,7 @@ def budget(scenario: Scenario, per_year: float) -> Section:
 
 
 def provers(fleet: Fleet) -> Section:
+    """Inspections per period for several Provers, each apart and all as one."""
     compared = strategies.compare_stockpiles(fleet.scenario, fleet.stockpiles)
     return Section(
         "provers",

@@ -32,6 +32,7 @@ class Accelerator:
 
     @property
     def flop_per_day(self) -> float:
+        """FLOP of a day at peak."""
         return self.flop_per_second * SECONDS_PER_DAY
 
 

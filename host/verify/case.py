@@ -30,6 +30,7 @@ class Case:
 
     @property
     def in_order(self) -> list[tuple[int, Statement]]:
+        """(seq, statement) of those that parse, ascending."""
         return sorted(self.statements.items())
 
 

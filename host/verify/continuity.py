@@ -17,6 +17,7 @@ GAPS_NAMED = 8
 
 
 def check_seq(case: Case) -> Iterator[Check]:
+    """Every seq from 0 to the last is there; of those that are missing, the first GAPS_NAMED are rejected."""
     present = case.evidence.statements
     if not present:
         return

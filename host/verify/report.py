@@ -10,6 +10,8 @@ from .case import name_of
 
 
 class Verdict(Enum):
+    """What became of a check, and of the evidence as a whole; the value is how it is printed."""
+
     VERIFIED = "verified"
     REJECTED = "rejected"
     UNCHECKED = "cannot be checked"
@@ -44,23 +46,28 @@ class Check:
         return f"{name_of(self.statement)}: {self.reason}"
 
     def as_json(self) -> dict[str, object]:
+        """The fields that are set, by name."""
         values = {**vars(self), "verdict": self.verdict.value}
         return {name: value for name, value in values.items() if value is not None}
 
 
 def verified(name: str, reason: str, statement: int | None = None) -> Check:
+    """A check that passed. name: of the check. reason: one line. statement: the seq it is about, if any."""
     return Check(name, Verdict.VERIFIED, reason, statement)
 
 
 def unchecked(name: str, reason: str, statement: int | None = None) -> Check:
+    """A check that lacks something in the evidence; arguments as for `verified`."""
     return Check(name, Verdict.UNCHECKED, reason, statement)
 
 
 def not_asked(name: str, reason: str, statement: int | None = None) -> Check:
+    """A check that the caller left out; arguments as for `verified`."""
     return Check(name, Verdict.NOT_ASKED, reason, statement)
 
 
 def rejected(name: str, error: FieldError, statement: int | None = None) -> Check:
+    """A check that failed: reason, field, expected and found are those of the error."""
     return Check(name, Verdict.REJECTED, str(error), statement, error.field, error.expected, error.found)
 
 
@@ -84,6 +91,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
+        """The command's exit code: 0 verified, 1 rejected, 3 cannot be checked."""
         return _EXIT_CODES[self.verdict]
 
     @property
@@ -94,9 +102,11 @@ class Report:
         return next((check for check in self.checks if check.verdict is self.verdict), None)
 
     def named(self, name: str) -> Sequence[Check]:
+        """The checks of this name, in their order."""
         return [check for check in self.checks if check.name == name]
 
     def as_json(self) -> dict[str, object]:
+        """The report for other programs: verdict, counts, trigger rates by seq, and every check."""
         return {
             "verdict": self.verdict.value,
             "statements": self.statements,

@@ -164,5 +164,6 @@ def _parse_proof(data: bytes, statement: Statement, page: int) -> list[bytes]:
 
 
 def not_asked_roots(case: Case) -> Iterator[Check]:
+    """Says that whole roots are left out when single pages are asked for."""
     if case.pages:
         yield not_asked(ROOT, "whole roots: only single pages were asked for")

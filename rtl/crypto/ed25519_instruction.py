@@ -48,6 +48,8 @@ class Space(enum.Enum, shape=2):
 
 
 class Destination(enum.Enum, shape=2):
+    """HASH: SHA-512's message. SCALAR: the comb's scalar. PUBLIC_KEY, SIGNATURE: the signer's results."""
+
     HASH = 0
     SCALAR = 1
     PUBLIC_KEY = 2

@@ -155,6 +155,7 @@ def expand_seed(p: Program) -> None:
 
 
 def copy(p: Program, d: int, a: int) -> None:
+    """d = a."""
     p.add(d, a, Constant.ZERO)
 
 

@@ -50,9 +50,11 @@ class Program:
     labels: dict[str, int] = field(default_factory=dict)
 
     def label(self, name: str) -> None:
+        """Names the address of the next instruction."""
         self.labels[name] = len(self.words)
 
     def emit(self, operation: Operation, d: int = 0, a: int = 0, b: Operand = 0, number: int = 0) -> None:
+        """Appends an instruction; see `Operation` for its operands, which are not checked."""
         if isinstance(b, Constant):
             space, index = Space.CONSTANT, b.value
         elif isinstance(b, tuple):
@@ -63,20 +65,25 @@ class Program:
         self.words.append(INSTRUCTION.const(fields | {"b": {"index": index, "space": space}}).as_bits())
 
     def add(self, d: int, a: int, b: Operand) -> None:
+        """d = a + b."""
         self.emit(Operation.ADD, d, a, b)
 
     def subtract(self, d: int, a: int, b: Operand) -> None:
+        """d = a - b."""
         self.emit(Operation.SUBTRACT, d, a, b)
 
     def add_if_negative(self, d: int, b: Operand) -> None:
+        """d = d + b if the last sum or difference was negative."""
         self.emit(Operation.ADD_IF_NEGATIVE, d, d, b)
 
     def load(self, d: int, constant: Constant) -> None:
+        """d = the constant, by way of zero."""
         self.subtract(d, d, d)
         if constant != Constant.ZERO:
             self.add(d, d, constant)
 
     def multiply(self, d: int, a: int, b: Operand) -> None:
+        """d = a * b mod p, not fully reduced. Raises ValueError when d is a factor."""
         if d in (a, b):
             raise ValueError(f"a product cannot replace its factor {d}")
         self.emit(Operation.MULTIPLY, d, a, b)
@@ -89,15 +96,19 @@ class Program:
         self.emit(Operation.SQUARE, first, a, a, times - 1)
 
     def multiply_wide(self, pair: int, a: int, b: Operand) -> None:
+        """The pair (pair, pair + 1) = a * b. Raises ValueError when pair is odd or overlaps a factor."""
         if pair % 2 or pair in (a, b) or pair + 1 in (a, b):
             raise ValueError(f"a product of two numbers cannot go to {pair}")
         self.emit(Operation.MULTIPLY_WIDE, pair, a, b)
 
     def send(self, a: int, destination: Destination) -> None:
+        """Sends the number a, as four 64-bit words."""
         self.emit(Operation.SEND, a=a, number=destination.value)
 
     def receive(self, d: int, source: Source) -> None:
+        """d = what the source gives; a digest goes to d and d + 1."""
         self.emit(Operation.RECEIVE, d=d, number=source.value)
 
     def jump(self, operation: Operation, label: str) -> None:
+        """LOOP or CALL with a label as its target. Raises KeyError unless the label comes before."""
         self.emit(operation, number=self.labels[label])

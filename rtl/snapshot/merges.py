@@ -37,6 +37,7 @@ class Merge:
 
 
 def slot(subtree: Subtree) -> int:
+    """Where a subtree's digest is kept until it is merged."""
     level, index = subtree
     return 2 * level + index % 2
 
@@ -55,6 +56,7 @@ def node_after(done: int) -> Subtree | None:
 
 
 def children(node: Subtree) -> tuple[Subtree, Subtree]:
+    """The left and the right half of a subtree above the leaves."""
     level, index = node
     return (level - 1, 2 * index), (level - 1, 2 * index + 1)
 

@@ -21,17 +21,28 @@ class DetectionParameters(Protocol):
     """
 
     @property
-    def flop_threshold(self) -> float: ...
+    def flop_threshold(self) -> float:
+        """H: FLOP of the run."""
+
     @property
-    def chip_flop_per_day(self) -> float: ...
+    def chip_flop_per_day(self) -> float:
+        """a: FLOP that one chip does in a day."""
+
     @property
-    def chips_owned(self) -> float: ...
+    def chips_owned(self) -> float:
+        """C: the Prover's chips."""
+
     @property
-    def snapshots_per_chip_day(self) -> float: ...
+    def snapshots_per_chip_day(self) -> float:
+        """f: mean snapshots of a chip in a day."""
+
     @property
-    def run_days(self) -> float: ...
+    def run_days(self) -> float:
+        """T: days that the run takes."""
+
     @property
-    def monitoring_days(self) -> float: ...
+    def monitoring_days(self) -> float:
+        """T_m: days from one inspection to the next."""
 
 
 @dataclass(frozen=True)

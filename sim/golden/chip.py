@@ -54,6 +54,7 @@ class Chip:
 
     @property
     def public_key(self) -> bytes:
+        """The 32-byte Ed25519 public key of the chip's seed."""
         return ed25519.public_key(self.seed)
 
 

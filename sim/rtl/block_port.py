@@ -26,6 +26,7 @@ class Port:
 
     @property
     def wide(self) -> bool:
+        """Whether Verilator stores the value as an array of 32-bit words."""
         return self.width > 64
 
     @property
@@ -48,6 +49,7 @@ class Port:
         return value & (2 * half - 1)
 
     def value(self, bits: int) -> int:
+        """The value that the port's bits stand for; negative only if the port is signed."""
         return bits - (1 << self.width) if self.signed and bits >> (self.width - 1) else bits
 
     def pack(self, values: Sequence[int]) -> bytes:

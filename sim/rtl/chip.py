@@ -97,6 +97,7 @@ class Chip:
 
     @property
     def running(self) -> bool:
+        """Whether the emulator's process has not ended."""
         return self._process.poll() is None
 
     def stop(self) -> Statistics:

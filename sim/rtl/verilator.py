@@ -45,6 +45,7 @@ def root() -> Path:
 
 
 def include_flags() -> list[str]:
+    """Compiler flags for Verilator's own headers."""
     return [f"-I{root() / 'include'}", f"-I{root() / 'include' / 'vltstd'}"]
 
 
