@@ -71,10 +71,6 @@ def small_sigma(x: Value, first: int, second: int, shift: int) -> Value:
     return x.rotate_right(first) ^ x.rotate_right(second) ^ (x >> shift)
 
 
-def _assigned(targets, values) -> list:
-    return [target.eq(value) for target, value in zip(targets, values, strict=True)]
-
-
 class Sha512(wiring.Component):
     """Hashes padded messages of whole blocks; padding (FIPS 180-4 section 5.1.2) is the user's.
 

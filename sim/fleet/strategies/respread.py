@@ -2,7 +2,9 @@
 
 import math
 
-from sim.fleet.parameters import DetectionParameters, FleetParameters, chips_involved
+from sim.fleet.detection import Group, Stockpile, simulate_stockpiles
+from sim.fleet.estimate import DetectionEstimate
+from sim.fleet.parameters import DetectionParameters, FleetParameters, chips_involved, inspection_count
 
 
 def respread(parameters: DetectionParameters, *, factor: float) -> FleetParameters:
@@ -20,3 +22,17 @@ def respread(parameters: DetectionParameters, *, factor: float) -> FleetParamete
         run_days=before * parameters.run_days / after,
         monitoring_days=parameters.monitoring_days,
     )
+
+
+def simulate_respread(
+    parameters: DetectionParameters, inspections_per_period: int, worlds: int, seed: int, *, factor: float
+) -> DetectionEstimate:
+    """Detection of the run respread by `factor`: the same inspections a period, the last at or just after its end.
+
+    The caller has checked parameters and factor, and that the Prover owns the chips.
+    """
+    run = respread(parameters, factor=factor)
+    stockpile = Stockpile(
+        int(parameters.chips_owned), (Group(chips_involved(run), 0.0, run.run_days),), inspections_per_period
+    )
+    return simulate_stockpiles(parameters, (stockpile,), worlds, seed, periods=inspection_count(run))

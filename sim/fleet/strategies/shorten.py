@@ -2,17 +2,15 @@
 
 from functools import partial
 
-from sim.fleet.detection import Group, Stockpile, simulate_stockpiles
 from sim.fleet.estimate import DetectionEstimate
 from sim.fleet.parameters import (
     DetectionParameters,
     FleetError,
     check_parameters,
     chips_involved,
-    inspection_count,
 )
 
-from .respread import respread
+from .respread import simulate_respread
 from .strategy import Case, Strategy
 
 
@@ -34,13 +32,7 @@ def simulate(
     most = parameters.chips_owned / chips_involved(parameters)
     if not 1 <= factor <= most:
         raise FleetError(f"factor must be from 1 to {most:g}, not {factor!r}")
-    shorter = respread(parameters, factor=factor)
-    stockpile = Stockpile(
-        int(parameters.chips_owned),
-        (Group(chips_involved(shorter), 0.0, shorter.run_days),),
-        inspections_per_period,
-    )
-    return simulate_stockpiles(parameters, (stockpile,), worlds, seed, periods=inspection_count(shorter))
+    return simulate_respread(parameters, inspections_per_period, worlds, seed, factor=factor)
 
 
 STRATEGY = Strategy(

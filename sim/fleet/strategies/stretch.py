@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from sim.fleet.detection import Group, Stockpile, simulate_stockpiles
 from sim.fleet.estimate import DetectionEstimate
-from sim.fleet.parameters import DetectionParameters, FleetError, check_parameters, chips_involved, inspection_count
+from sim.fleet.parameters import DetectionParameters, FleetError, check_parameters, chips_involved
 
-from .respread import respread
+from .respread import simulate_respread
 from .strategy import Case, Strategy
 
 
@@ -28,13 +27,7 @@ def simulate(
     involved = chips_involved(parameters)
     if not 1 <= factor <= involved:
         raise FleetError(f"factor must be from 1 to {involved}, the chips of the run, not {factor!r}")
-    longer = respread(parameters, factor=1 / factor)
-    stockpile = Stockpile(
-        int(parameters.chips_owned),
-        (Group(chips_involved(longer), 0.0, longer.run_days),),
-        inspections_per_period,
-    )
-    return simulate_stockpiles(parameters, (stockpile,), worlds, seed, periods=inspection_count(longer))
+    return simulate_respread(parameters, inspections_per_period, worlds, seed, factor=1 / factor)
 
 
 STRATEGY = Strategy(
