@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from .descriptor import RUN_BYTES
 from .hashing import WORD_BYTES
 
 HEADER = struct.Struct("<IIQ")
@@ -22,6 +23,9 @@ class RecordKind(IntEnum):
     """Payload bytes go to accelerator memory at `address`."""
     TRIGGER_RATE = 2
     """Payload is one u64: the random trigger fires with probability payload / 2**64 at each tick. Address 0."""
+    RUN = 3
+    """Payload is a formats.descriptor.Run: the accelerator executes descriptors from `address`. The run begins when
+    the record is completed; the record waits until the run before is over."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Record:
             )
         if self.kind is RecordKind.TRIGGER_RATE and (self.address or len(self.payload) != WORD_BYTES):
             raise ValueError("a trigger rate record has address 0 and a payload of 8 bytes")
+        if self.kind is RecordKind.RUN and len(self.payload) != RUN_BYTES:
+            raise ValueError(f"a run record has a payload of {RUN_BYTES} bytes")
 
     def header(self) -> bytes:
         """The bytes before the payload: kind, length of the payload, address."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from formats.descriptor import MAX_K, TILE
 from formats.hashing import PAGE_BYTES, WORD_BYTES
 
 
@@ -16,6 +17,9 @@ class Config:
     slices_per_cycle: of the folded Keccaks in ingest and in the trigger (8, 16 or 32). ValueError if fewer: the
         trigger would not have a block of 13 draws every 13 ticks, and trials would be lost.
     boundary_timeout: cycles that a latched trigger waits for a descriptor boundary before it forces a capture.
+    array_rows, array_columns: of the systolic array; divisors of 8.
+    panel_slots: 8-byte slots in each of the two operand buffers; a power of two. ValueError if a panel of the
+        largest k does not fit twice.
     trigger_rate: the random trigger's rate at boot, per tick and in units of 2**-64.
     """
 
@@ -27,6 +31,9 @@ class Config:
     rounds_per_cycle: int = 1
     slices_per_cycle: int = 8
     boundary_timeout: int = 65536
+    array_rows: int = 8
+    array_columns: int = 8
+    panel_slots: int = 2048
     trigger_rate: int = 1 << 40
 
     def __post_init__(self) -> None:
@@ -37,6 +44,10 @@ class Config:
             )
         if self.slices_per_cycle < 8:
             raise ValueError(f"{self.slices_per_cycle} slices a cycle: the trigger needs at least 8 to draw in time")
+        if TILE % self.array_rows or TILE % self.array_columns:
+            raise ValueError(f"an array of {self.array_rows} x {self.array_columns}: both must divide {TILE}")
+        if self.panel_slots < 2 * MAX_K or self.panel_slots & (self.panel_slots - 1):
+            raise ValueError(f"{self.panel_slots} panel slots: a power of two of at least {2 * MAX_K} is needed")
 
     @property
     def pages(self) -> int:
@@ -53,7 +64,15 @@ CONFIGS = {
     config.name: config
     for config in (
         Config("full", weight_bytes=128 * 1024),
-        Config("tiny", weight_bytes=32 * 1024, rom_bytes=32 * 1024, sram_bytes=32 * 1024),
-        Config("test", weight_bytes=20 * 1024),
+        Config(
+            "tiny",
+            weight_bytes=32 * 1024,
+            rom_bytes=32 * 1024,
+            sram_bytes=32 * 1024,
+            array_rows=2,
+            array_columns=4,
+            panel_slots=512,
+        ),
+        Config("test", weight_bytes=20 * 1024, panel_slots=512),
     )
 }
