@@ -35,6 +35,8 @@ MAX_CLASSES = 256
 STATISTICS_BYTES = 16
 """Bytes of a LOSS operation's statistics: u64 loss in 1/16 bit, u32 correct rows, u32 rows."""
 
+MAX_ITERATIONS = 65535
+
 _HEAD = struct.Struct("<BxHBBBxHHHH")
 _RUN = struct.Struct("<IIII")
 RUN_BYTES = _RUN.size
@@ -97,15 +99,19 @@ class AcceleratorError(IntEnum):
 
     NONE = 0
     PROGRAM = 1
-    """The descriptor's own 64 bytes are not aligned to 8, not within memory, or not outside the open window."""
+    """The descriptor's own 64 bytes are not aligned to 8, not within memory, or not outside the open window; or the
+    run has more than 65535 iterations."""
     OPCODE = 2
     """Unknown opcode, or a reserved byte that is not zero."""
     FLAGS = 3
     """A flag that the opcode does not know or that excludes another, or shift, decay or rate out of range."""
     SHAPE = 4
-    """A dimension that is zero, not a multiple of what the operation needs, or too large."""
+    """A dimension that is zero, not a multiple of what the operation needs, or too large: GEMM: m, n, k multiples of
+    8, k at most MAX_K. GATHER: n a multiple of 8, or 16 with NIBBLES; m · group at most 65535. LOSS: n at most
+    MAX_CLASSES."""
     ALIGNMENT = 5
-    """An address or stride that is no multiple of 8, where words are needed, or a stride of 65536 or more."""
+    """An address or stride that is no multiple of 8 where words are needed, or of 2 for 16-bit indices; or a stride
+    or advance of 65536 or more."""
     BOUNDS = 6
     """An operand that does not lie within memory, or not outside the open window."""
     OVERLAP = 7
