@@ -35,3 +35,5 @@ class Domain(IntEnum):
     """chain ‖ statement (the whole COSE_Sign1)."""
     MEASUREMENT = 0x06
     """A firmware image."""
+    TRANSCRIPT = 0x07
+    """A file of a training transcript."""
