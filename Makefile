@@ -56,11 +56,11 @@ $(VENV)/.tools:
 
 $(VENV)/.demo: $(VENV)/.tools $(INPUTS)
 	@echo "livetrap: setting up the Python environment (once)" >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,demo]'
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,train]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,demo,plan,dev]'
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,train,plan,dev]'
 	@touch $@
 
 # An independent COSE implementation, apart from our own environment.
