@@ -21,7 +21,7 @@ DESCRIPTOR = data.StructLayout(
         "n": 16,
         "k": 16,
         "group": 16,
-        **{name: OPERAND for name in OPERANDS},
+        **dict.fromkeys(OPERANDS, OPERAND),
         "advance": 32,
         "reserved_60": 32,
     }
