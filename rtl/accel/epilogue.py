@@ -20,8 +20,8 @@ SHORTS = data.ArrayLayout(signed(16), HALF)
 class Epilogue(wiring.Component):
     """Takes rows of sums in the order of rtl/accel/product.py and does with each what the descriptor says.
 
-    docs/arithmetic.md, "Matrix product". Accesses for a row, one in each cycle in which memory is ready: store 1, with
-    ADD or MASK 2, with both 3; wide 4; update 5, with MOMENTUM 9.
+    docs/arithmetic.md, "Matrix product". Accesses for a row, one in each cycle in which memory is ready: store 1,
+    with ADD or MASK 2, with both 3; wide 4; update 5, with MOMENTUM 9.
 
     * `start`, `descriptor`, `done`: as in OperationPort.
     """

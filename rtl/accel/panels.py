@@ -11,9 +11,9 @@ LANES = TILE
 
 
 class PanelBuffer(wiring.Component):
-    """`slots` slots of eight bytes. A panel's slots are elements k = 0, 1, ... of eight lanes: rows of A, columns of B.
+    """`slots` slots of 8 bytes. A panel's slots are elements k = 0, 1, ... of eight lanes (rows of A, columns of B).
 
-    * `write`: `w_data` goes in. With `w_across` 0 its bytes are the lanes 0..7 of slot `w_slot`. With `w_across` 1 they
+    * `write`: `w_data` goes in. With `w_across` 0 its bytes are lanes 0..7 of slot `w_slot`. With `w_across` 1 they
       are the lane `w_lane` of the eight slots from `w_slot` on, which is a multiple of 8.
     * `r_slot`: `r_data` has the lanes of this slot in the next cycle. A slot must not be read in the cycle in which
       it is written.

@@ -31,8 +31,8 @@ class MatrixProduct(wiring.Component):
     * `crowded`: half of the room for rows is taken.
     * `macs`: multiply-accumulates that enter the array in this cycle; m · n · k in all.
 
-    A tile takes k cycles of an 8 x 8 array, or (8 / rows) · (8 / columns) passes of k cycles of a smaller one. It starts
-    when its panels are loaded and its rows have room behind the array, and is never interrupted.
+    A tile takes k cycles of an 8 x 8 array, or (8 / rows) · (8 / columns) passes of k cycles of a smaller one. It
+    starts when its panels are loaded and its rows have room behind the array, and is never interrupted.
     """
 
     def __init__(self, words: int, rows: int, columns: int, slots: int):

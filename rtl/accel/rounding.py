@@ -6,8 +6,8 @@ from amaranth.hdl import Const, Mux
 def round_shift(value, shift):
     """value / 2**shift for a signed value, rounded to nearest, ties to even; as wide as the value. Shift 0 is exact.
 
-    One shifter and an incrementer: the result is floor(value / 2**shift), plus one if the part shifted out is more than
-    half, or half and the floor is odd.
+    One shifter and an incrementer: the result is floor(value / 2**shift), plus one if the part shifted out is more
+    than half, or half and the floor is odd.
     """
     width = len(value)
     extended = ((value << width).as_signed() >> shift)[: 2 * width]

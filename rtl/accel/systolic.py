@@ -10,12 +10,12 @@ SUM = signed(32)
 class SystolicArray(wiring.Component):
     """`rows` x `columns` processing elements, each of which sums up one element of a product.
 
-    In a cycle with `valid`, it takes one column of A (`a`, an int8 for each row) and one row of B (`b`, an int8 for each
+    In a cycle with `valid`, it takes one column of A (`a`, an int8 for each row) and one row of B (`b`, one for each
     column): a multiply-accumulate of each element. `first` and `last` mark the ends of an inner product; products may
     follow one another without a gap.
 
-    Operands move one element to the right or down in a cycle. `sums` element (i, j) changes i + j + 2 cycles after the
-    input with `last`, and keeps its value until the next product's.
+    Operands move one element to the right or down in a cycle. `sums` element (i, j) changes i + j + 2 cycles after
+    the input with `last`, and keeps its value until the next product's.
     """
 
     def __init__(self, rows: int, columns: int):
