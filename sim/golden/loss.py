@@ -6,24 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from formats.descriptor import Descriptor, Operand
+from formats.softmax import FRACTION_BITS, LOGARITHMS, MANTISSA_BITS, POWERS, RECIPROCALS
 
 from .arithmetic import Integers, saturate
 from .image import Image, matrix
 from .operands import padded
 
-FRACTION_BITS = 4
-"""Differences of logits, and losses, are counted in 1/16 bit."""
-
-MANTISSA_BITS = 6
-
-POWERS = np.array([round(2**15 * 2 ** (-i / 16)) for i in range(16)], np.int64)
-"""2**(-i/16), in units of 2**-15."""
-
-RECIPROCALS = np.array([round(2**15 / (i + 64.5)) for i in range(64)], np.int64)
-"""1 / (64.5 + i), in units of 2**-15."""
-
-LOGARITHMS = np.array([round(16 * np.log2((i + 64.5) / 64)) for i in range(64)], np.int64)
-"""log2((64.5 + i) / 64), in 1/16."""
+_POWERS, _RECIPROCALS, _LOGARITHMS = (np.array(table, np.int64) for table in (POWERS, RECIPROCALS, LOGARITHMS))
 
 
 @dataclass(frozen=True)
@@ -50,11 +39,11 @@ def loss_gradient(logits: Integers, labels: Integers, shift: int) -> Loss:
     counted = labels < classes
     target = np.where(counted, labels, 0)
     below = (logits.max(axis=1, keepdims=True) - logits).astype(np.int64) << (FRACTION_BITS - shift)
-    powers = POWERS[below & 15] >> (below >> FRACTION_BITS)
+    powers = _POWERS[below & 15] >> (below >> FRACTION_BITS)
     total = powers.sum(axis=1, keepdims=True)
     exponent = np.frexp(total.astype(np.float64))[1].astype(np.int64) - 1
     mantissa = (total >> (exponent - MANTISSA_BITS)) - 64
-    products = powers * RECIPROCALS[mantissa]
+    products = powers * _RECIPROCALS[mantissa]
     # 128 · power / total, in units that round_shift takes away: 2**15 of the table, 2**(exponent - 6), 2**7.
     by = exponent + 2
     odd = products >> by & 1
@@ -62,7 +51,7 @@ def loss_gradient(logits: Integers, labels: Integers, shift: int) -> Loss:
     one_hot = np.zeros_like(probabilities)
     one_hot[rows, target] = 128
     gradient = np.where(counted[:, None], saturate(probabilities - one_hot, 8), 0)
-    losses = 16 * (exponent[:, 0] - 15) + LOGARITHMS[mantissa[:, 0]] + below[rows, target]
+    losses = 16 * (exponent[:, 0] - 15) + _LOGARITHMS[mantissa[:, 0]] + below[rows, target]
     correct = counted & (logits.argmax(axis=1) == target)
     return Loss(gradient, np.where(counted, losses, 0), correct, counted)
 
