@@ -8,9 +8,7 @@ from formats.descriptor import Flag
 from rtl.accel.descriptor import OperationPort
 from rtl.memory.weights import WeightPort
 
-INDEX16, NIBBLES = (
-    (flag.bit_length() - 1) for flag in (Flag.INDEX16, Flag.NIBBLES)
-)  # Bits of the descriptor's flags.
+INDEX16, NIBBLES = (flag.bit_length() - 1 for flag in (Flag.INDEX16, Flag.NIBBLES))
 
 
 class RowFinder(wiring.Component):
@@ -98,8 +96,8 @@ class RowFinder(wiring.Component):
 class GatherUnit(wiring.Component):
     """Executes a GATHER descriptor: OperationPort.
 
-    For each row, one access for each word written and one for each word read: a word more if the row is not aligned, and
-    with NIBBLES half as many. The next index is looked up meanwhile.
+    For each row, one access for each word written and one for each word read: a word more if the row is not aligned,
+    and with NIBBLES half as many. The next index is looked up meanwhile.
     """
 
     def __init__(self, words: int):

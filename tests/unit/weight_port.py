@@ -40,7 +40,7 @@ class MemoryModel:
         self._ready()
 
     def run(self, descriptor: bytes, limit: int = 200_000) -> int:
-        """Starts the unit with a descriptor and steps past `done`; returns the cycles, start's and done's included."""
+        """Starts the unit with a descriptor and steps past `done`; returns the cycles, start and done included."""
         block = self.block
         block.set_all({"start": 1, "descriptor": int.from_bytes(descriptor, "little")})
         self.step()
