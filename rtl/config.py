@@ -20,6 +20,7 @@ class Config:
     array_rows, array_columns: of the systolic array; divisors of 8.
     panel_slots: 8-byte slots in each of the two operand buffers; a power of two. ValueError if a panel of the
         largest k does not fit twice.
+    loss_lanes: classes that a LOSS operation takes in a cycle: 1, 2, 4 or 8.
     trigger_rate: the random trigger's rate at boot, per tick and in units of 2**-64.
     """
 
@@ -34,6 +35,7 @@ class Config:
     array_rows: int = 8
     array_columns: int = 8
     panel_slots: int = 2048
+    loss_lanes: int = 8
     trigger_rate: int = 1 << 40
 
     def __post_init__(self) -> None:
@@ -72,6 +74,7 @@ CONFIGS = {
             array_rows=2,
             array_columns=4,
             panel_slots=512,
+            loss_lanes=1,
         ),
         Config("test", weight_bytes=20 * 1024, panel_slots=512),
     )

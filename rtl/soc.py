@@ -4,6 +4,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetS
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from rtl.accel.accelerator import Accelerator
 from rtl.bus import RegisterPeripheral
 from rtl.config import Config
 from rtl.cpu import IMAGE_BASE, INGEST_DATA_BASE, STATEMENT_BASE, WEIGHTS_BASE, ControlProcessor
@@ -13,6 +14,7 @@ from rtl.crypto.key_vault import KeyVault
 from rtl.crypto.sponge import Sponge
 from rtl.crypto.sponge_arbiter import SpongeArbiter
 from rtl.io.engine_registers import (
+    AcceleratorRegisters,
     CounterRegisters,
     SnapshotRegisters,
     StatementRegisters,
@@ -58,6 +60,7 @@ class LivetrapSoC(wiring.Component):
         self.trigger_registers = TriggerRegisters()
         self.snapshot_registers = SnapshotRegisters()
         self.statement_registers = StatementRegisters()
+        self.accelerator_registers = AcceleratorRegisters()
         self.counter_registers = CounterRegisters()
         self.weights_window = ReadWindow(config.weight_words, "weights")
         self.image_window = ReadWindow(config.weight_words, "image")
@@ -69,6 +72,7 @@ class LivetrapSoC(wiring.Component):
             "trigger": self.trigger_registers,
             "snapshot": self.snapshot_registers,
             "statement": self.statement_registers,
+            "accelerator": self.accelerator_registers,
             "counters": self.counter_registers,
         }
         self.processor = ControlProcessor(
@@ -101,6 +105,7 @@ class LivetrapSoC(wiring.Component):
             m.submodules[window] = warm(getattr(self, window))
         m.submodules.clear = warm(clear := MemoryClear(self.config.weight_words))
         m.submodules.snapshot_engine = warm(engine := SnapshotEngine(self.config))
+        m.submodules.accelerator_core = warm(accelerator := Accelerator(self.config))
 
         m.submodules.provisioning = provisioning = Provisioning()
         m.submodules.key_vault = vault = KeyVault()
@@ -118,14 +123,15 @@ class LivetrapSoC(wiring.Component):
         connect(m, trigger.sponge, shared_sponge.user0)
         connect(m, builder.sponge, shared_sponge.user1)
 
-        self._wire_weight_port(m, engine, clear)
+        self._wire_weight_port(m, engine, clear, accelerator)
+        self._wire_accelerator(m, accelerator, builder)
         self._wire_identity(m, provisioning, vault, signer, warm_reset, builder)
-        self._wire_snapshots(m, engine, trigger, clear, builder)
+        self._wire_snapshots(m, engine, trigger, clear, builder, accelerator)
         self._wire_statements(m, builder, signer)
         return m
 
-    def _wire_weight_port(self, m, engine, clear):
-        """One user at a time: clearing first, then ingest, then the CPU's window."""
+    def _wire_weight_port(self, m, engine, clear, accelerator):
+        """One user at a time: clearing, then ingest and the CPU's window, which are rare, then the accelerator."""
         ingest, window, user = self.ingest, self.weights_window, engine.user
         with m.If(clear.valid):
             m.d.comb += [
@@ -142,13 +148,47 @@ class LivetrapSoC(wiring.Component):
                 user.w_data.eq(ingest.write_data),
                 ingest.write_ready.eq(user.ready),
             ]
-        with m.Else():
+        with m.Elif(window.read_valid):
             m.d.comb += [
-                user.valid.eq(window.read_valid),
+                user.valid.eq(1),
                 user.addr.eq(window.read_addr),
                 window.read_ready.eq(user.ready),
             ]
-        m.d.comb += [window.read_data.eq(user.r_data), ingest.enable.eq(clear.done)]
+        with m.Else():
+            m.d.comb += [
+                user.valid.eq(accelerator.memory.valid),
+                user.write.eq(accelerator.memory.write),
+                user.addr.eq(accelerator.memory.addr),
+                user.w_data.eq(accelerator.memory.w_data),
+                accelerator.memory.ready.eq(user.ready),
+            ]
+        m.d.comb += [
+            window.read_data.eq(user.r_data),
+            accelerator.memory.r_data.eq(user.r_data),
+            ingest.enable.eq(clear.done),
+        ]
+
+    def _wire_accelerator(self, m, accelerator, builder):
+        ingest, registers, counters = self.ingest, self.accelerator_registers, self.counter_registers
+        # Over the chip's life: a warm reset leaves it.
+        macs = Signal(64)
+        m.d.sync += macs.eq(macs + accelerator.macs)
+        connect(m, ingest.run, accelerator.run)
+        m.d.comb += [
+            ingest.running.eq(accelerator.busy),
+            ingest.stopped.eq(accelerator.stopped),
+            accelerator.clear.eq(registers.clear),
+        ]
+        for name in ("busy", "stopped", "error", "error_address", "busy_cycles", "stall_cycles"):
+            m.d.comb += getattr(registers, name).eq(getattr(accelerator, name))
+        m.d.comb += [
+            counters.macs.eq(macs),
+            counters.steps.eq(accelerator.steps),
+            counters.descriptors.eq(accelerator.descriptors),
+            builder.facts.macs.eq(macs),
+            builder.facts.steps.eq(accelerator.steps),
+            builder.facts.descriptor.eq(accelerator.descriptors),
+        ]
 
     def _wire_identity(self, m, provisioning, vault, signer, warm_reset, builder):
         system = self.system
@@ -177,7 +217,7 @@ class LivetrapSoC(wiring.Component):
             builder.security_version.eq(system.security_version),
         ]
 
-    def _wire_snapshots(self, m, engine, trigger, clear, builder):
+    def _wire_snapshots(self, m, engine, trigger, clear, builder, accelerator):
         registers, image = self.snapshot_registers, self.image_window
         # A finished capture keeps its root and facts until they are in a statement.
         stated, captured = Signal(), Signal()
@@ -193,8 +233,7 @@ class LivetrapSoC(wiring.Component):
             engine.random.eq(trigger.fire),
             engine.request.eq(registers.request),
             engine.request_cause.eq(registers.cause),
-            # No accelerator yet: every instant is a descriptor boundary.
-            engine.boundary.eq(1),
+            engine.boundary.eq(accelerator.boundary),
             engine.hold.eq(captured | ~clear.done),
             registers.pending.eq(engine.pending),
             registers.capturing.eq(engine.capturing),

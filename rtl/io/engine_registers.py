@@ -1,9 +1,10 @@
-"""The CPU's registers of the engines: trigger, snapshot, statement, counters."""
+"""The CPU's registers of the engines: trigger, snapshot, statement, accelerator, counters."""
 
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
 from formats.statement import Cause
+from rtl.accel.operand_checks import ERROR_BITS
 from rtl.bus import RegisterPeripheral, read_only, write_only
 
 
@@ -114,6 +115,45 @@ class StatementRegisters(RegisterPeripheral):
             m.d.sync += self.slot_index.eq(register["slot_index"].index.w_data)
         with m.Elif(self.slot_write):
             m.d.sync += self.slot_index.eq(self.slot_index + 1)
+        return m
+
+
+class AcceleratorRegisters(RegisterPeripheral):
+    """clear: one cycle, when the CPU clears the error. The rest is shown as it is; docs in rtl/accel/sequencer.py."""
+
+    def __init__(self):
+        super().__init__(
+            {
+                "status": read_only(busy=1, stopped=1, error=ERROR_BITS),
+                "error_address": read_only(address=32),
+                "busy_cycles": read_only(cycles=64),
+                "stall_cycles": read_only(cycles=64),
+                "control": write_only(clear=1),
+            },
+            {
+                "busy": In(1),
+                "stopped": In(1),
+                "error": In(ERROR_BITS),
+                "error_address": In(32),
+                "busy_cycles": In(64),
+                "stall_cycles": In(64),
+                "clear": Out(1),
+            },
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        self.connect_registers(m)
+        status, clear = self.registers["status"].f, self.registers["control"].f.clear
+        m.d.comb += [
+            status.busy.r_data.eq(self.busy),
+            status.stopped.r_data.eq(self.stopped),
+            status.error.r_data.eq(self.error),
+            self.registers["error_address"].f.address.r_data.eq(self.error_address),
+            self.registers["busy_cycles"].f.cycles.r_data.eq(self.busy_cycles),
+            self.registers["stall_cycles"].f.cycles.r_data.eq(self.stall_cycles),
+            self.clear.eq(clear.w_stb & clear.w_data),
+        ]
         return m
 
 

@@ -77,15 +77,12 @@ def test_indices_beyond_the_table_mean_its_last_row():
     run(gather(1, 8, 8, 1, table=Operand(IMAGE - 8, 60000), indices=Operand(12000)), image=b"\xff" * IMAGE)
 
 
+LIST = Operand(12000)
 CYCLES = {
-    "64 nibbles, stride 33": (
-        gather(1, 128, 64, 300, Flag.INDEX16 | Flag.NIBBLES, table=Operand(3, 33), indices=Operand(12000)), 1828, 1696,
-    ),
-    "words, stride 33": (gather(1, 128, 8, 300, Flag.INDEX16, table=Operand(3, 33), indices=Operand(12000)), 548, 416),
-    "128 groups of 7 rows of 2 words": (
-        gather(128, 7, 16, 32, table=Operand(0, 16), indices=Operand(12000, 8)), 4612, 3712,
-    ),
-}  # fmt: skip
+    "nibbles": (gather(1, 128, 64, 300, Flag.INDEX16 | Flag.NIBBLES, table=Operand(3, 33), indices=LIST), 1828, 1696),
+    "words": (gather(1, 128, 8, 300, Flag.INDEX16, table=Operand(3, 33), indices=LIST), 548, 416),
+    "groups": (gather(128, 7, 16, 32, table=Operand(0, 16), indices=Operand(12000, 8)), 4612, 3712),
+}
 
 
 @pytest.mark.parametrize("name", CYCLES)
