@@ -1,6 +1,6 @@
 """What becomes of a product's sums: requantised activations, updated weights, or the sums themselves."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,6 +8,7 @@ from formats.descriptor import TILE, Flag
 from rtl.accel.descriptor import DESCRIPTOR
 from rtl.accel.product import RESULT_ROW
 from rtl.accel.rounding import round_shift, saturate
+from rtl.accel.systolic import SUM
 from rtl.memory.weights import WeightPort
 
 HALF = TILE // 2
@@ -46,14 +47,15 @@ class Epilogue(wiring.Component):
 
         # The row in hand: its sums, rounded unless they stay as they are.
         held, finishes = Signal(), Signal()
-        row = Signal(RESULT_ROW)
+        sums = [Signal(SUM, name=f"sum_{lane}") for lane in range(TILE)]
+        column, is_last = Signal(16), Signal()
         m.d.comb += self.rows.ready.eq(~held | finishes)
         with m.If(self.rows.valid & self.rows.ready):
             incoming = self.rows.payload
-            m.d.sync += [held.eq(1), row.eq(incoming)]
+            m.d.sync += [held.eq(1), column.eq(incoming.column), is_last.eq(incoming.last)]
             for lane in range(TILE):
                 rounded = round_shift(incoming.sums[lane], descriptor.shift[:5])
-                m.d.sync += row.sums[lane].eq(Mux(wide, incoming.sums[lane], rounded))
+                m.d.sync += sums[lane].eq(Mux(wide, incoming.sums[lane], rounded))
         with m.Elif(finishes):
             m.d.sync += held.eq(0)
 
@@ -91,12 +93,12 @@ class Epilogue(wiring.Component):
             with m.Elif((flag[Flag.ADD] == add) & (flag[Flag.MASK] == mask)):
                 choose(*before, (is_c, 0, 1))
 
-        self._address(m, row, held, finishes, is_c, is_d, is_e, half, wide, update)
-        self._compute(m, row, flag, is_c, is_d, is_e, half)
-        m.d.sync += self.done.eq(finishes & row.last)
+        self._address(m, column, is_c, is_d, is_e, half, wide, update)
+        self._compute(m, sums, flag, is_c, is_d, is_e, half)
+        m.d.sync += self.done.eq(finishes & is_last)
         return m
 
-    def _address(self, m, row, held, finishes, is_c, is_d, is_e, half, wide, update):
+    def _address(self, m, column, is_c, is_d, is_e, half, wide, update):
         """Word addresses by addition: the row's first column, and where its block's first row was."""
         descriptor, memory = self.descriptor, self.memory
         entering = Signal()
@@ -119,14 +121,14 @@ class Epilogue(wiring.Component):
             chosen.append(Mux(is_it, present, 0))
         across = Signal.like(memory.addr)
         with m.If(wide & is_c):
-            m.d.comb += across.eq(row.column >> 1)
+            m.d.comb += across.eq(column >> 1)
         with m.Elif(update & ~is_c):
-            m.d.comb += across.eq(row.column >> 2)
+            m.d.comb += across.eq(column >> 2)
         with m.Else():
-            m.d.comb += across.eq(row.column >> 3)
+            m.d.comb += across.eq(column >> 3)
         m.d.comb += memory.addr.eq((chosen[0] | chosen[1] | chosen[2]) + across + half)
 
-    def _compute(self, m, row, flag, is_c, is_d, is_e, half):
+    def _compute(self, m, sums, flag, is_c, is_d, is_e, half):
         descriptor, memory = self.descriptor, self.memory
         wide, update, momentum = flag[Flag.WIDE], flag[Flag.UPDATE], flag[Flag.MOMENTUM]
 
@@ -144,51 +146,58 @@ class Epilogue(wiring.Component):
             m.d.sync += kept_d.eq(memory.r_data)
         with m.If(arrives_e & ~update):
             m.d.sync += kept_e.eq(memory.r_data)
-        for lane in range(TILE):
-            total, result = Signal(signed(33), name=f"total_{lane}"), Signal(signed(8), name=f"result_{lane}")
-            gate = data.View(BYTES, mask)[lane]
-            m.d.comb += [
-                total.eq(row.sums[lane] + Mux(flag[Flag.ADD], addend[lane], 0)),
-                result.eq(saturate(total, 8)),
-            ]
-            off = (flag[Flag.RELU] & (result < 0)) | (flag[Flag.MASK] & (gate <= 0))
-            m.d.comb += stored[lane].eq(Mux(off, 0, result))
+        with m.If(memory.valid & ~update):
+            for lane in range(TILE):
+                total, result = Signal(signed(33), name=f"total_{lane}"), Signal(signed(8), name=f"result_{lane}")
+                gate = data.View(BYTES, mask)[lane]
+                m.d.comb += [
+                    total.eq(sums[lane] + Mux(flag[Flag.ADD], addend[lane], 0)),
+                    result.eq(saturate(total, 8)),
+                ]
+                off = (flag[Flag.RELU] & (result < 0)) | (flag[Flag.MASK] & (gate <= 0))
+                m.d.comb += stored[lane].eq(Mux(off, 0, result))
 
         # Update: masters wait in `master` for their velocities, and are changed in place.
-        master = Signal(data.ArrayLayout(SHORTS, 2))
-        velocity = Signal(data.ArrayLayout(SHORTS, 2))
+        master = Array(Signal(SHORTS, name=f"master_{which}") for which in range(2))
+        velocity = Array(Signal(SHORTS, name=f"velocity_{which}") for which in range(2))
         moves, moves_half = Signal(), Signal()
         m.d.sync += [moves.eq(arrives_e & update), moves_half.eq(of_half)]
         read = data.View(SHORTS, memory.r_data)
         with m.If(arrives_d & update):
             for lane in range(HALF):
                 step = Signal(signed(32), name=f"step_{lane}")
-                m.d.comb += step.eq(Mux(of_half, row.sums[HALF + lane], row.sums[lane]))
+                m.d.comb += step.eq(Mux(of_half, sums[HALF + lane], sums[lane]))
                 m.d.sync += master[of_half][lane].eq(
                     Mux(momentum, read[lane], saturate((read[lane] - step)[:33].as_signed(), 16))
                 )
-        for lane in range(HALF):
-            step, fresh = Signal(signed(32), name=f"push_{lane}"), Signal(signed(34), name=f"fresh_{lane}")
-            m.d.comb += [
-                step.eq(Mux(of_half, row.sums[HALF + lane], row.sums[lane])),
-                fresh.eq(read[lane] - round_shift(read[lane], descriptor.decay[:4]) + step),
-            ]
-            moved = (master[moves_half][lane] - round_shift(velocity[moves_half][lane], descriptor.rate[:4]))[:17]
-            with m.If(arrives_e & update):
+        with m.If(arrives_e & update):
+            for lane in range(HALF):
+                step, fresh = Signal(signed(32), name=f"push_{lane}"), Signal(signed(34), name=f"fresh_{lane}")
+                m.d.comb += [
+                    step.eq(Mux(of_half, sums[HALF + lane], sums[lane])),
+                    fresh.eq(read[lane] - round_shift(read[lane], descriptor.decay[:4]) + step),
+                ]
                 m.d.sync += velocity[of_half][lane].eq(saturate(fresh, 16))
-            with m.If(moves):
-                m.d.sync += master[moves_half][lane].eq(saturate(moved.as_signed(), 16))
+        with m.If(moves):
+            for lane in range(HALF):
+                slower = round_shift(velocity[moves_half][lane], descriptor.rate[:4])
+                moved = (master[moves_half][lane] - slower)[:17].as_signed()
+                m.d.sync += master[moves_half][lane].eq(saturate(moved, 16))
 
         copy = Signal(BYTES)
-        for lane in range(TILE):
-            m.d.comb += copy[lane].eq(saturate(round_shift(master[lane // HALF][lane % HALF], 8), 8))
+        with m.If(update & is_c):
+            for lane in range(TILE):
+                m.d.comb += copy[lane].eq(saturate(round_shift(master[lane // HALF][lane % HALF], 8), 8))
         with m.If(wide):
-            m.d.comb += memory.w_data.eq(Cat(*row.sums).word_select(half, 64))
+            with m.Switch(half):
+                for quarter in range(TILE // 2):
+                    with m.Case(quarter):
+                        m.d.comb += memory.w_data.eq(Cat(*sums[2 * quarter : 2 * quarter + 2]))
         with m.Elif(~update):
             m.d.comb += memory.w_data.eq(stored)
         with m.Elif(is_c):
             m.d.comb += memory.w_data.eq(copy)
         with m.Elif(is_d):
-            m.d.comb += memory.w_data.eq(Cat(master).word_select(half[0], 64))
+            m.d.comb += memory.w_data.eq(Mux(half[0], master[1].as_value(), master[0].as_value()))
         with m.Else():
-            m.d.comb += memory.w_data.eq(Cat(velocity).word_select(half[0], 64))
+            m.d.comb += memory.w_data.eq(Mux(half[0], velocity[1].as_value(), velocity[0].as_value()))

@@ -58,6 +58,7 @@ class LossUnit(wiring.Component):
         losses, correct, rows = Signal(32), Signal(16), Signal(16)
         m.d.comb += [counted.eq(label < descriptor.n), port.w_data.eq(gradients)]
 
+        calculates = Signal()
         # Classes of the present word, and of the present part of it.
         present = [word * WORD_BYTES + lane < descriptor.n for lane in range(WORD_BYTES)]
         lanes = []
@@ -66,6 +67,7 @@ class LossUnit(wiring.Component):
             lanes.append(lane)
             place = (part * self.lanes + index)[:3]
             m.d.comb += [
+                lane.enable.eq(calculates),
                 lane.largest.eq(largest),
                 lane.logit.eq(read.data.word_select(place, 8)),
                 lane.shift.eq(descriptor.shift),
@@ -117,6 +119,7 @@ class LossUnit(wiring.Component):
                     m.next = "POWERS"
 
             with m.State("POWERS"):
+                m.d.comb += calculates.eq(1)
                 # The lanes' powers of this part are there in the next cycle.
                 self._advance(m, word, part, last_part, last_word, "POWERS", "ADD")
                 self._note_present(m, present, part, lanes, arrives)
@@ -129,12 +132,15 @@ class LossUnit(wiring.Component):
                 m.next = "GRADIENT"
 
             with m.State("GRADIENT"):
+                m.d.comb += calculates.eq(1)
                 m.next = "MULTIPLY"
 
             with m.State("MULTIPLY"):
+                m.d.comb += calculates.eq(1)
                 m.next = "SUBTRACT"
 
             with m.State("SUBTRACT"):
+                m.d.comb += calculates.eq(1)
                 for index, lane in enumerate(lanes):
                     place = (part * self.lanes + index)[:3]
                     is_class = Array(present)[place]

@@ -1,6 +1,6 @@
 """An operand buffer of the matrix product: panels of eight lanes, written along either dimension."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -45,8 +45,8 @@ class PanelBuffer(wiring.Component):
         incoming = Signal(data.ArrayLayout(8, LANES))
         banks = Signal(data.ArrayLayout(8, LANES))
         m.d.comb += [
-            incoming.eq(Cat(self.w_data, self.w_data).bit_select((LANES - turn)[:4] * 8, 64)),
-            self.r_data.eq(Cat(banks, banks).bit_select(read_turn * 8, 64)),
+            incoming.eq(_turned(self.w_data, turn, 1)),
+            self.r_data.eq(_turned(banks.as_value(), read_turn, -1)),
         ]
         for index in range(LANES):
             bank = memory.Memory(shape=8, depth=self.slots, init=[], attrs=NO_RW_CHECK)
@@ -64,3 +64,10 @@ class PanelBuffer(wiring.Component):
             with m.If(self.w_across):
                 m.d.comb += write.addr[:3].eq(place)
         return m
+
+
+def _turned(word, lanes, direction):
+    """A word whose bytes are moved up (direction 1) or down (-1) by so many lanes, around its ends."""
+    for bit in range(len(lanes)):
+        word = Mux(lanes[bit], word.rotate_left(direction * (8 << bit)), word)
+    return word

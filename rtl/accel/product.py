@@ -143,8 +143,8 @@ class MatrixProduct(wiring.Component):
             fed_b.eq(lane_b),
         ]
         m.d.comb += [
-            Cat(array.a).eq(panels_a.r_data.as_value().bit_select(fed_a * 8, 8 * self.rows)),
-            Cat(array.b).eq(panels_b.r_data.as_value().bit_select(fed_b * 8, 8 * self.columns)),
+            Cat(*array.a).eq(panels_a.r_data.as_value() >> (fed_a << 3)),
+            Cat(*array.b).eq(panels_b.r_data.as_value() >> (fed_b << 3)),
         ]
         notes = Signal(data.StructLayout({"column": 16, "block_start": 1, "last": 1, "lane": range(TILE)}))
         m.d.comb += [
@@ -157,7 +157,7 @@ class MatrixProduct(wiring.Component):
         return m
 
     def _collect(self, m, array, rows, ends_pass, notes):
-        """Rows of a pass leave the array one in a cycle, the first columns + 2 cycles after the pass's last step.
+        """Rows of a pass leave the array one in a cycle, the first columns + 3 cycles after the pass's last step.
 
         At most three passes are under way, and no two leave at once: a pass has at least 8 cycles.
         """
@@ -165,12 +165,10 @@ class MatrixProduct(wiring.Component):
         newest, oldest = Signal(2), Signal(2)
         with m.If(ends_pass):
             m.d.sync += [kept[newest].eq(notes), newest.eq(newest + 1)]
-        travelling = Signal(self.columns + 2)
+        travelling = Signal(self.columns + 3)
         m.d.sync += travelling.eq(Cat(ends_pass, travelling[:-1]))
         leaving, row = Signal(), Signal(range(max(self.rows, 2)))
         note, result = kept[oldest], Signal(RESULT_ROW)
-        sums = Signal(data.ArrayLayout(SUM, self.columns))
-        m.d.comb += sums.eq(array.sums[row] if self.rows > 1 else array.sums[0])
         with m.If(travelling[-1]):
             m.d.sync += leaving.eq(1)
         emits = Signal()
@@ -180,22 +178,23 @@ class MatrixProduct(wiring.Component):
             with m.If(row == self.rows - 1):
                 m.d.sync += [row.eq(0), leaving.eq(0), oldest.eq(oldest + 1)]
 
-        is_whole = note.lane == TILE - self.columns
-        earlier = []
-        if self.columns < TILE:
-            # Columns of earlier passes wait here for the rest of their row.
-            waiting = Signal(data.ArrayLayout(data.ArrayLayout(SUM, TILE - self.columns), self.rows))
-            for place in range(0, TILE - self.columns, self.columns):
-                with m.If(emits & (note.lane == place)):
-                    for column in range(self.columns):
-                        m.d.sync += waiting[row][place + column].eq(sums[column])
-            earlier = [waiting[row][column] for column in range(TILE - self.columns)]
-        for column, value in enumerate([*earlier, *(sums[column] for column in range(self.columns))]):
-            m.d.comb += result.sums[column].eq(value)
-        m.d.comb += [
-            result.column.eq(note.column),
-            result.block_start.eq(note.block_start & (row == 0)),
-            result.last.eq(note.last & (row == self.rows - 1)),
-            rows.w_data.eq(result),
-            rows.w_en.eq(emits & is_whole),
-        ]
+        # Columns of earlier passes of a smaller array wait here for the rest of their row.
+        waiting = [Signal(data.ArrayLayout(SUM, TILE), name=f"waiting_{index}") for index in range(self.rows)]
+        m.d.sync += rows.w_en.eq(emits & (note.lane == TILE - self.columns))
+        with m.If(emits):
+            m.d.sync += [
+                result.column.eq(note.column),
+                result.block_start.eq(note.block_start & (row == 0)),
+                result.last.eq(note.last & (row == self.rows - 1)),
+            ]
+            with m.Switch(row):
+                for index, sums in enumerate(array.sums):
+                    with m.Case(index):
+                        for column in range(self.columns):
+                            for place in range(0, TILE - self.columns, self.columns):
+                                with m.If(note.lane == place):
+                                    m.d.sync += waiting[index][place + column].eq(sums[column])
+                            m.d.sync += result.sums[TILE - self.columns + column].eq(sums[column])
+                        for column in range(TILE - self.columns):
+                            m.d.sync += result.sums[column].eq(waiting[index][column])
+        m.d.comb += rows.w_data.eq(result)

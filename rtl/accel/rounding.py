@@ -1,19 +1,20 @@
 """Rounding and saturation as expressions: sim/golden/arithmetic.py in hardware."""
 
-from amaranth.hdl import Const, Mux
+from amaranth.hdl import Cat, Const, Mux
 
 
 def round_shift(value, shift):
     """value / 2**shift for a signed value, rounded to nearest, ties to even; as wide as the value. Shift 0 is exact.
 
-    One shifter and an incrementer: the result is floor(value / 2**shift), plus one if the part shifted out is more
-    than half, or half and the floor is odd.
+    Half of what is shifted out is added first, less one unless the result would be odd.
     """
     width = len(value)
-    extended = ((value << width).as_signed() >> shift)[: 2 * width]
-    floor, rest = extended[width:].as_signed(), extended[:width]
-    half, below = rest[-1], rest[:-1].any()
-    return (floor + (half & (below | floor[0])))[:width].as_signed()
+    some = shift != 0
+    half = (Const(1, width + 1) << shift)[1 : width + 1]
+    odd = value.bit_select(shift, 1)
+    return ((value + Cat(half, Const(0, 1)).as_signed() - (some & ~odd))[: width + 1].as_signed() >> shift)[
+        :width
+    ].as_signed()
 
 
 def saturate(value, bits):

@@ -21,10 +21,12 @@ def below(largest, logit, shift):
 class SoftmaxLane(wiring.Component):
     """One class of a row; docs/arithmetic.md, "Loss gradient", steps 1, 2, 4 and 5.
 
-    * `largest`, `logit`, `shift`: in the next cycle `power` is 2**-below, in units of 2**-15.
-    * `reciprocal`, `exponent`, `is_label`: of the row, stable. `gradient` follows `power` by a cycle.
+    * `largest`, `logit`, `shift`, in a cycle with `enable`: in the next one `power` is 2**-below, in units of 2**-15.
+    * `reciprocal`, `exponent`, `is_label`: of the row, stable. `gradient` follows `power` by a cycle, if `enable` is
+      still 1.
     """
 
+    enable: In(1)
     largest: In(signed(8))
     logit: In(signed(8))
     shift: In(3)
@@ -39,14 +41,19 @@ class SoftmaxLane(wiring.Component):
         table = Array(Const(power, POWER_BITS) for power in POWERS)
         difference = Signal(BELOW_BITS)
         whole = difference[FRACTION_BITS:]
-        m.d.comb += difference.eq(below(self.largest, self.logit, self.shift))
-        m.d.sync += self.power.eq(Mux(whole < POWER_BITS, table[difference[:FRACTION_BITS]] >> whole[:4], 0))
-
-        product, label = Signal(POWER_BITS + 9), Signal()
+        with m.If(self.enable):
+            m.d.comb += difference.eq(below(self.largest, self.logit, self.shift))
+        product = Signal(POWER_BITS + 9)
         probability = Signal(signed(POWER_BITS + 10))
-        m.d.sync += [product.eq(self.power * self.reciprocal), label.eq(self.is_label)]
-        m.d.comb += [
-            probability.eq(round_shift(Cat(product, Const(0, 1)).as_signed(), (self.exponent + 2)[:5])),
-            self.gradient.eq(saturate((probability[:9].as_signed() - Mux(label, 128, 0))[:10].as_signed(), 8)),
-        ]
+        with m.If(self.enable):
+            m.d.sync += [
+                self.power.eq(Mux(whole < POWER_BITS, table[difference[:FRACTION_BITS]] >> whole[:4], 0)),
+                product.eq(self.power * self.reciprocal),
+            ]
+            m.d.comb += [
+                probability.eq(round_shift(Cat(product, Const(0, 1)).as_signed(), (self.exponent + 2)[:5])),
+                self.gradient.eq(
+                    saturate((probability[:9].as_signed() - Mux(self.is_label, 128, 0))[:10].as_signed(), 8)
+                ),
+            ]
         return m

@@ -1,7 +1,7 @@
 """The systolic array: int8 x int8 into int32, output-stationary."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 SUM = signed(32)
@@ -14,8 +14,9 @@ class SystolicArray(wiring.Component):
     column): a multiply-accumulate of each element. `first` and `last` mark the ends of an inner product; products may
     follow one another without a gap.
 
-    Operands move one element to the right or down in a cycle. `sums` element (i, j) changes i + j + 2 cycles after
-    the input with `last`, and keeps its value until the next product's.
+    Operands move one element to the right or down in a cycle, whether they are valid or not; their tags move along
+    the diagonals. `sums` element (i, j) changes i + j + 3 cycles after the input with `last`, and keeps its value
+    until the next product's.
     """
 
     def __init__(self, rows: int, columns: int):
@@ -25,55 +26,48 @@ class SystolicArray(wiring.Component):
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
-                "a": In(data.ArrayLayout(signed(8), rows)),
-                "b": In(data.ArrayLayout(signed(8), columns)),
-                "sums": Out(data.ArrayLayout(data.ArrayLayout(SUM, columns), rows)),
+                "a": In(signed(8)).array(rows),
+                "b": In(signed(8)).array(columns),
+                "sums": Out(SUM).array(rows, columns),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        operand = data.StructLayout({"valid": 1, "first": 1, "last": 1, "value": signed(8)})
+        right = [self._entering(m, self.a[row], row, self.columns, f"right_{row}") for row in range(self.rows)]
+        down = [self._entering(m, self.b[place], place, self.rows, f"down_{place}") for place in range(self.columns)]
 
-        def entering(value, delay):
-            """An input behind `delay` + 1 registers."""
-            entry = Signal(operand)
-            m.d.comb += [
-                entry.valid.eq(self.valid),
-                entry.first.eq(self.first),
-                entry.last.eq(self.last),
-                entry.value.eq(value),
-            ]
-            for _ in range(delay + 1):
-                entry = _moved(m, entry)
-            return entry
-
-        down = [entering(self.b[column], column) for column in range(self.columns)]
-        for row in range(self.rows):
-            right = entering(self.a[row], row)
-            for column in range(self.columns):
-                total, product = Signal(SUM), Signal(SUM)
-                below = down[column]
-                m.d.comb += product.eq(Mux(right.first, 0, total) + right.value * below.value)
-                with m.If(right.valid):
-                    m.d.sync += total.eq(product)
-                    with m.If(right.last):
-                        m.d.sync += self.sums[row][column].eq(product)
-                if column + 1 < self.columns:
-                    right = _moved(m, right)
-                if row + 1 < self.rows:
-                    down[column] = _moved(m, below)
+        # On diagonal d, tags of the operands that are there; `ended` is a cycle behind.
+        diagonals = self.rows + self.columns - 1
+        names = ("valid_at", "first_at", "last_at", "ended_at")
+        valid, first, last, ended = (Signal(diagonals, name=name) for name in names)
+        active = Signal()
+        m.d.comb += active.eq(Cat(valid, ended).any())
+        m.d.sync += [
+            valid.eq(Cat(self.valid, valid)),
+            first.eq(Cat(self.first, first)),
+            last.eq(Cat(self.last & self.valid, last)),
+            ended.eq(last),
+        ]
+        with m.If(active):
+            for row in range(self.rows):
+                for column in range(self.columns):
+                    diagonal = row + column
+                    total = Signal(SUM, name=f"total_{row}_{column}")
+                    factors = right[row].word_select(column, 8), down[column].word_select(row, 8)
+                    product = factors[0].as_signed() * factors[1].as_signed()
+                    with m.If(valid[diagonal]):
+                        m.d.sync += total.eq(Mux(first[diagonal], 0, total) + product)
+                    with m.If(ended[diagonal]):
+                        m.d.sync += self.sums[row][column].eq(total)
         return m
 
-
-def _moved(m, operand):
-    """The operand a cycle later. Its value moves only when it counts."""
-    register = Signal.like(operand, name="moved")
-    m.d.sync += register.valid.eq(operand.valid)
-    with m.If(operand.valid):
-        m.d.sync += [
-            register.first.eq(operand.first),
-            register.last.eq(operand.last),
-            register.value.eq(operand.value),
-        ]
-    return register
+    def _entering(self, m, value, delay, places, name):
+        """The bytes of an operand at its `places` elements, the first of them `delay` + 1 cycles after the input."""
+        for step in range(delay):
+            waiting = Signal(8, name=f"{name}_wait_{step}")
+            m.d.sync += waiting.eq(value)
+            value = waiting
+        moving = Signal(8 * places, name=name)
+        m.d.sync += moving.eq(Cat(value, moving))
+        return moving
