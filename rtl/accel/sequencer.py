@@ -13,7 +13,7 @@ from rtl.memory.weights import WeightPort
 DESCRIPTOR_WORDS = DESCRIPTOR_BYTES // WORD_BYTES
 MARK = Flag.MARK.bit_length() - 1
 
-OVERHEAD_CYCLES = 1 + 2 * DESCRIPTOR_WORDS + CHECK_CYCLES + 1
+OVERHEAD_CYCLES = 1 + 2 * DESCRIPTOR_WORDS + CHECK_CYCLES
 """From the end of a descriptor to the start of the next one's execution, if memory is ready."""
 
 
