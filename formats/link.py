@@ -17,10 +17,18 @@ Requests of the user group; `?` marks an optional key. Integers are CBOR unsigne
 | TRIGGER     | read  | {}                               | rate                                                   |
 | TRIGGER     | write | rate, id?                        | records                                                |
 | COUNTERS    | read  | {}                               | macs, steps, descriptors, ticks, records, captures, stalls, capture_cycles, sign_cycles |
+| RUN         | write | addr, count, iterations, open, end, id? | records                                         |
+| ACCELERATOR | read  | {}                               | busy (0 or 1), error, at, busy_cycles, stall_cycles    |
+| ACCELERATOR | write | id?                              | {}                                                     |
+| PRECOMMIT   | write | digest (bstr 32), id?            | seq of the precommit statement                         |
 | CERTIFICATE | read  | {}                               | data (bstr)                                            |
 | CERTIFICATE | write | data (bstr), id?                 | {}                                                     |
 
-A nonce is not all zeros, which stand in a statement for "nobody asked".
+Nonce and digest are not all zeros, which stand in a statement for "nobody asked" and "no digest".
+
+RUN is an ingest record of kind RUN (formats/descriptor.py); `open` and `end` are its open window. ACCELERATOR tells whether
+a run is in progress, and an AcceleratorError with the address of the refused descriptor; its write clears the error.
+MEMORY and RUN are answered BUSY while the record would have to wait for a run's end.
 
 `id` is a random u32 chosen for each request that changes something. A request with the SMP sequence number
 and `id` of the last such request is a retry: it is not carried out again, the same response is sent again.
@@ -66,6 +74,9 @@ class Command(IntEnum):
     TRIGGER = 6
     COUNTERS = 7
     CERTIFICATE = 8
+    RUN = 9
+    ACCELERATOR = 10
+    PRECOMMIT = 11
 
 
 class SmpError(IntEnum):
@@ -99,6 +110,7 @@ class ChipError(IntEnum):
     NOT_PROVISIONED = 10
     ALREADY_SET = 11
     HARDWARE = 12
+    STOPPED = 13
 
     @property
     def explanation(self) -> str:
@@ -119,5 +131,6 @@ _EXPLANATIONS = {
     ChipError.BUSY: "the chip is still at an earlier request of this kind",
     ChipError.NOT_PROVISIONED: "the chip has no identity yet",
     ChipError.ALREADY_SET: "this can be set once, and has been",
+    ChipError.STOPPED: "the accelerator has stopped at a descriptor that it refused; clear the error first",
     ChipError.HARDWARE: "an engine on the chip did not finish in time",
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Self
 
+from formats.descriptor import AcceleratorError
 from host.errors import LinkError
 
 Body = Mapping[str, object]
@@ -95,6 +96,30 @@ class Counters:
     def of(cls, body: Body) -> Self:
         """What the answer to COUNTERS holds. Raises LinkError when a value is missing or no unsigned integer."""
         return cls(**{item.name: integer(body, item.name) for item in fields(cls)})
+
+
+@dataclass(frozen=True)
+class AcceleratorState:
+    """busy: a run is in progress. error: why the last one stopped, at the descriptor at address `at`, or NONE.
+
+    busy_cycles, stall_cycles: since boot, cycles of runs, and of them those in which memory was not ready.
+    """
+
+    busy: bool
+    error: AcceleratorError
+    at: int
+    busy_cycles: int
+    stall_cycles: int
+
+    @classmethod
+    def of(cls, body: Body) -> Self:
+        """What the answer to ACCELERATOR holds. Raises LinkError when a value is missing or undefined."""
+        try:
+            error = AcceleratorError(integer(body, "error"))
+        except ValueError:
+            raise LinkError(f"the chip's accelerator has an unknown error {body.get('error')!r}") from None
+        cycles = (integer(body, name) for name in ("at", "busy_cycles", "stall_cycles"))
+        return cls(bool(integer(body, "busy")), error, *cycles)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from formats.descriptor import Run
 from formats.hashing import DIGEST_BYTES, WORD_BYTES
 from formats.link import CHUNK_BYTES, OS_GROUP, USER_GROUP, ChipError, Command, OsCommand
 from formats.records import Record, RecordKind
-from host.answers import Counters, Info, Parameters, byte_string, integer, text
-from host.errors import LinkError, LinkTimeout, LivetrapError
+from host.answers import AcceleratorState, Counters, Info, Parameters, byte_string, integer, text
+from host.errors import AcceleratorStopped, LinkError, LinkTimeout, LivetrapError
 from host.evidence.recorder import Recorder
 from host.link.exchange import DEFAULT_TIMEOUT, Exchange
 from host.link.message import ChipRefusal, Operation
@@ -107,6 +108,12 @@ class Device:
         """Has a head statement made over the inspector's 32-byte nonce. Returns its seq."""
         return integer(self._write(Command.ATTEST, {"nonce": _nonce(nonce)}), "seq")
 
+    def precommit(self, digest: bytes) -> int:
+        """Has a precommit statement made over a 32-byte digest that is not zero. Returns its seq."""
+        if len(digest) != DIGEST_BYTES or not any(digest):
+            raise LivetrapError(f"a precommitment is a digest of {DIGEST_BYTES} bytes and not zero")
+        return integer(self._write(Command.PRECOMMIT, {"digest": digest}), "seq")
+
     def snapshot(self, nonce: bytes | None = None) -> int:
         """Has a snapshot taken and stated; with an inspector's 32-byte nonce, its cause is the challenge.
 
@@ -167,6 +174,44 @@ class Device:
             raise LivetrapError(f"the rate {rate} does not lie in 0 to 2**64 - 1")
         record = Record(RecordKind.TRIGGER_RATE, 0, rate.to_bytes(WORD_BYTES, "little"))
         return self._ingest(record, Command.TRIGGER, {"rate": rate})
+
+    # The accelerator.
+
+    def run(self, address: int, run: Run) -> int:
+        """Starts a run of the descriptors at an address, when the one before is over.
+
+        Returns the records completed since boot. Raises ChipRefusal with STOPPED when an earlier run stopped at a
+        descriptor that was refused, with BUSY when the run before lasts longer than the link's timeout.
+        """
+        record = Record(RecordKind.RUN, address, run.encode())
+        window = {"open": run.open_begin, "end": run.open_end}
+        return self._ingest(
+            record, Command.RUN, {"addr": address, "count": run.count, "iterations": run.iterations, **window}
+        )
+
+    def accelerator(self) -> AcceleratorState:
+        """The accelerator as it is now."""
+        return AcceleratorState.of(self._read(Command.ACCELERATOR))
+
+    def clear_accelerator(self) -> None:
+        """Clears the error at which the accelerator stopped; waits for a run in progress as `run` does."""
+        self._write(Command.ACCELERATOR, {})
+
+    def wait_idle(self, seconds: float) -> AcceleratorState:
+        """Waits until no run is in progress.
+
+        Raises AcceleratorStopped when a descriptor was refused, LinkTimeout when a run lasts longer than that.
+        """
+        deadline = time.monotonic() + seconds
+        while (state := self.accelerator()).busy:
+            if time.monotonic() > deadline:
+                raise LinkTimeout(f"the accelerator is still busy after {seconds:g} s: wait, or reset the chip")
+            time.sleep(BUSY_PAUSE)
+        if state.error:
+            raise AcceleratorStopped(
+                f"the accelerator stopped at the descriptor at {state.at:#x}: {state.error.explanation}"
+            )
+        return state
 
     # Identity and life.
 

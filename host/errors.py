@@ -35,6 +35,10 @@ class LinkError(LivetrapError):
     """The chip's answer is not what the protocol says."""
 
 
+class AcceleratorStopped(LivetrapError):
+    """The accelerator refused a descriptor."""
+
+
 class EvidenceError(LivetrapError):
     """An evidence folder, record, key or certificate file cannot be read or written."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import cbor2
 from smp import packet as smp_packet
 
+from formats.descriptor import Run
 from formats.link import (
     CERTIFICATE_BYTES,
     CHUNK_BYTES,
@@ -45,12 +46,14 @@ class Refusal(Exception):
 @dataclass
 class Faults:
     """What goes wrong. lose: responses to leave out; garble: responses to spoil; busy: write requests to refuse;
-    each counts down. deaf: requests are not heard. console: text sent before every response. before: called with
-    (command, operation) before a request is carried out."""
+    each counts down. run_polls: requests about the accelerator during which a run goes on. deaf: requests are not
+    heard. console: text sent before every response. before: called with (command, operation) before a request is
+    carried out."""
 
     lose: int = 0
     garble: int = 0
     busy: int = 0
+    run_polls: int = 0
     deaf: bool = False
     console: bytes = b""
     before: Callable[[int, int], None] = field(default=lambda command, operation: None)
@@ -66,11 +69,14 @@ class FakeChip:
         self.image: tuple[int, bytes] | None = None
         self.certificate: bytes | None = None
         self.requests: list[tuple[int, int, int]] = []
+        self._busy = 0
+        self._cycles = {"busy_cycles": 0, "stall_cycles": 0}
         self._last: tuple[tuple[int, int], bytes] | None = None
         self.chip = golden.Chip(chip_id, seed, pages=pages)
         self.boot()
 
     def boot(self) -> None:
+        self._busy = 0
         self.chip, statement = golden.boot(self.chip)
         self.log[self.chip.seq - 1] = statement
 
@@ -141,6 +147,10 @@ class FakeChip:
             (Command.MEMORY, WRITE): self._write_memory,
             (Command.TRIGGER, READ): lambda body: {"rate": self.chip.rate},
             (Command.TRIGGER, WRITE): self._set_rate,
+            (Command.RUN, WRITE): self._run,
+            (Command.ACCELERATOR, READ): self._accelerator,
+            (Command.ACCELERATOR, WRITE): self._clear_accelerator,
+            (Command.PRECOMMIT, WRITE): self._precommit,
             (Command.COUNTERS, READ): self._counters,
             (Command.CERTIFICATE, READ): self._read_certificate,
             (Command.CERTIFICATE, WRITE): self._write_certificate,
@@ -222,13 +232,55 @@ class FakeChip:
         self._room()
         return self._take(Record(RecordKind.TRIGGER_RATE, 0, body["rate"].to_bytes(8, "little")))
 
+    def _run(self, body: dict[str, object]) -> dict[str, object]:
+        self._room()
+        if body["addr"] % 8:
+            raise Refusal(ChipError.MISALIGNED)
+        if self.chip.error:
+            raise Refusal(ChipError.STOPPED)
+        run = Run(body["count"], body["iterations"], body["open"], body["end"])
+        response = self._take(Record(RecordKind.RUN, body["addr"], run.encode()))
+        self._busy = self.faults.run_polls
+        self._finish_run()
+        return response
+
+    def _finish_run(self) -> None:
+        """A run lasts for so many requests as the faults say."""
+        if self._busy:
+            self._busy -= 1
+        else:
+            self.chip = golden.execute(self.chip)
+
+    def _accelerator(self, body: dict[str, object]) -> dict[str, object]:
+        self._finish_run()
+        at = self.chip.error_address
+        return {"busy": int(self.chip.run is not None), "error": int(self.chip.error), "at": at, **self._cycles}
+
+    def _clear_accelerator(self, body: dict[str, object]) -> dict[str, object]:
+        self._finish_run()
+        if self.chip.run is not None:
+            raise Refusal(ChipError.BUSY)
+        self.chip = golden.clear(self.chip)
+        return {}
+
+    def _precommit(self, body: dict[str, object]) -> dict[str, object]:
+        self._room()
+        self.chip, statement = golden.precommit(golden.wait(self.chip, 10), body["digest"])
+        self.log[self.chip.seq - 1] = statement
+        return {"seq": self.chip.seq - 1}
+
     def _take(self, record: Record) -> dict[str, object]:
+        self._finish_run()
+        if golden.must_wait(self.chip, record):
+            raise Refusal(ChipError.BUSY)
         self.chip = golden.take(golden.wait(self.chip, 50), record)
         return {"records": self.chip.records}
 
     def _counters(self, body: dict[str, object]) -> dict[str, object]:
-        names = ("macs", "steps", "descriptors", "captures", "stalls", "capture_cycles", "sign_cycles")
-        return {**dict.fromkeys(names, 0), "ticks": self.chip.ticks, "records": self.chip.records}
+        chip = self.chip
+        zeros = dict.fromkeys(("captures", "stalls", "capture_cycles", "sign_cycles"), 0)
+        accelerated = {"macs": chip.macs, "steps": chip.steps, "descriptors": chip.descriptor}
+        return {**zeros, **accelerated, "ticks": chip.ticks, "records": chip.records}
 
     def _read_certificate(self, body: dict[str, object]) -> dict[str, object]:
         if self.certificate is None:

@@ -19,6 +19,7 @@ void evidence_commands_initialise(const struct handoff *handoff);
 command_function command_echo, command_reset, command_parameters;
 command_function command_info, command_attest, command_snapshot, command_statement, command_page;
 command_function command_memory_read, command_memory_write, command_trigger_read, command_trigger_write;
+command_function command_run, command_accelerator_read, command_accelerator_write, command_precommit;
 command_function command_counters, command_certificate_read, command_certificate_write;
 
 /* Returns whether command_reset has been carried out. */

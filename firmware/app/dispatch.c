@@ -17,6 +17,11 @@
 #define DATA FIELD_BIT(FIELD_DATA)
 #define RATE FIELD_BIT(FIELD_RATE)
 #define TEXT FIELD_BIT(FIELD_TEXT)
+#define COUNT FIELD_BIT(FIELD_COUNT)
+#define ITERATIONS FIELD_BIT(FIELD_ITERATIONS)
+#define OPEN FIELD_BIT(FIELD_OPEN)
+#define END FIELD_BIT(FIELD_END)
+#define DIGEST FIELD_BIT(FIELD_DIGEST)
 
 /* changes: whether the retry rule applies. */
 struct command {
@@ -40,6 +45,10 @@ static const struct command commands[] = {
     {USER_GROUP, COMMAND_MEMORY, SMP_WRITE, true, ADDR | DATA, ID, command_memory_write},
     {USER_GROUP, COMMAND_TRIGGER, SMP_READ, false, 0, 0, command_trigger_read},
     {USER_GROUP, COMMAND_TRIGGER, SMP_WRITE, true, RATE, ID, command_trigger_write},
+    {USER_GROUP, COMMAND_RUN, SMP_WRITE, true, ADDR | COUNT | ITERATIONS | OPEN | END, ID, command_run},
+    {USER_GROUP, COMMAND_ACCELERATOR, SMP_READ, false, 0, 0, command_accelerator_read},
+    {USER_GROUP, COMMAND_ACCELERATOR, SMP_WRITE, true, 0, ID, command_accelerator_write},
+    {USER_GROUP, COMMAND_PRECOMMIT, SMP_WRITE, true, DIGEST, ID, command_precommit},
     {USER_GROUP, COMMAND_COUNTERS, SMP_READ, false, 0, 0, command_counters},
     {USER_GROUP, COMMAND_CERTIFICATE, SMP_READ, false, 0, 0, command_certificate_read},
     {USER_GROUP, COMMAND_CERTIFICATE, SMP_WRITE, true, DATA, ID, command_certificate_write},
@@ -86,6 +95,7 @@ static uint32_t smp_error_of(int chip_error) {
         return SMP_ERROR_NO_MEMORY;
     case CHIP_ERROR_BUSY:
         return SMP_ERROR_BUSY;
+    case CHIP_ERROR_STOPPED:
     case CHIP_ERROR_NOT_PROVISIONED:
     case CHIP_ERROR_ALREADY_SET:
         return SMP_ERROR_BAD_STATE;

@@ -32,7 +32,7 @@ static struct {
     int outcome;
     uint64_t seq, outcome_seq, image_seq;
     uint32_t image_captures, captures_at_request;
-    uint8_t nonce[NONCE_BYTES];
+    uint8_t nonce[NONCE_BYTES], digest[NONCE_BYTES];
 } evidence;
 
 void evidence_initialise(void) {
@@ -57,21 +57,28 @@ int evidence_readiness(void) {
     return log_is_full() ? CHIP_ERROR_LOG_FULL : CHIP_ERROR_OK;
 }
 
-static void ask(uint32_t kind, const uint8_t *nonce) {
-    if (nonce) {
-        memcpy(evidence.nonce, nonce, NONCE_BYTES);
+static void keep(uint8_t *kept, const uint8_t *given) {
+    if (given) {
+        memcpy(kept, given, NONCE_BYTES);
     } else {
-        memset(evidence.nonce, 0, NONCE_BYTES);
+        memset(kept, 0, NONCE_BYTES);
     }
+}
+
+static void ask(uint32_t kind, const uint8_t *nonce, const uint8_t *digest) {
+    keep(evidence.nonce, nonce);
+    keep(evidence.digest, digest);
     evidence.asked = kind;
     evidence.asked_start = chip_ticks_read();
     evidence.outcome = EVIDENCE_PENDING;
 }
 
-void evidence_attest(const uint8_t *nonce) { ask(KIND_HEAD, nonce); }
+void evidence_attest(const uint8_t *nonce) { ask(KIND_HEAD, nonce, NULL); }
+
+void evidence_precommit(const uint8_t *digest) { ask(KIND_PRECOMMIT, NULL, digest); }
 
 void evidence_snapshot(const uint8_t *nonce) {
-    ask(KIND_SNAPSHOT, nonce);
+    ask(KIND_SNAPSHOT, nonce, NULL);
     snapshot_request_write(nonce ? CAUSE_CHALLENGE : CAUSE_HOST);
 }
 
@@ -87,8 +94,8 @@ static void answer(int outcome) {
     evidence.answering = false;
 }
 
-/* answering: it is the one that was asked for; then it carries the nonce. The digest slot stays zero: the
-   chain covers the log, and a snapshot's digest is the hardware's. */
+/* answering: it is the one that was asked for; then it carries the nonce and the digest. A head's digest is zeros, for the
+   chain covers the log; a snapshot's is the hardware's. */
 static void make(uint32_t kind, bool answering) {
     evidence.kind = kind;
     evidence.answering = answering;
@@ -96,8 +103,9 @@ static void make(uint32_t kind, bool answering) {
     evidence.captures_at_request = snapshot_captures_read();
     statement_slot_index_write(NONCE_SLOT_INDEX);
     for (uint32_t word = 0; word < SLOT_WORDS; word++) {
-        const bool is_nonce = answering && word < NONCE_BYTES / 4;
-        statement_slot_data_write(is_nonce ? load_le32(evidence.nonce + 4 * word) : 0);
+        const uint32_t offset = 4 * word % NONCE_BYTES;
+        const uint8_t *slot = word < NONCE_BYTES / 4 ? evidence.nonce : evidence.digest;
+        statement_slot_data_write(answering ? load_le32(slot + offset) : 0);
     }
     statement_request_write(kind);
     evidence.start = chip_ticks_read();
@@ -142,9 +150,9 @@ static void poll_idle(void) {
     if (!is_captured && !evidence.asked) return;
     if (log_is_full()) {
         if (evidence.asked) answer(CHIP_ERROR_LOG_FULL);
-    } else if (evidence.asked == KIND_HEAD) {
+    } else if (evidence.asked == KIND_HEAD || evidence.asked == KIND_PRECOMMIT) {
         /* First, so that no rate of the random trigger keeps an inspector from the head. */
-        make(KIND_HEAD, true);
+        make(evidence.asked, true);
     } else if (is_captured) {
         const uint32_t cause = snapshot_cause_read();
         const bool is_random = cause == CAUSE_RANDOM || cause == CAUSE_RANDOM_FORCED;

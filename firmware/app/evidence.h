@@ -1,6 +1,7 @@
 /* Statements: when they are made, and what for. One is made at a time, in evidence_poll(), and goes to the log.
 
-   A boot makes a boot statement, every capture a snapshot statement, evidence_attest a head statement. While the
+   A boot makes a boot statement, every capture a snapshot statement, evidence_attest a head statement and
+   evidence_precommit a precommit statement. While the
    log is full nothing is made: a finished capture keeps its root, and the hardware starts no other. */
 #ifndef LIVETRAP_EVIDENCE_H
 #define LIVETRAP_EVIDENCE_H
@@ -35,9 +36,12 @@ int evidence_readiness(void);
 /* Returns whether no statement is being made. */
 bool evidence_is_idle(void);
 
-/* Asks for a head statement with a nonce of NONCE_BYTES; only when evidence_readiness() is OK and no other
-   evidence_attest or evidence_snapshot awaits its outcome. */
+/* Asks for a head statement with a nonce of NONCE_BYTES; only when evidence_readiness() is OK and nothing else that was
+   asked for awaits its outcome. */
 void evidence_attest(const uint8_t *nonce);
+
+/* Asks for a precommit statement with a digest of NONCE_BYTES. Same conditions. */
+void evidence_precommit(const uint8_t *digest);
 
 /* Asks for a snapshot; cause CHALLENGE with a nonce, cause HOST without (NULL). Same conditions. */
 void evidence_snapshot(const uint8_t *nonce);

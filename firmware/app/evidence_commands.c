@@ -67,6 +67,14 @@ int command_snapshot(const struct request *request, struct cbor_writer *response
     return COMMAND_DEFERRED;
 }
 
+int command_precommit(const struct request *request, struct cbor_writer *response) {
+    (void)response;
+    const int error = evidence_readiness();
+    if (error) return error;
+    evidence_precommit(request->field[FIELD_DIGEST].bytes);
+    return COMMAND_DEFERRED;
+}
+
 int command_statement(const struct request *request, struct cbor_writer *response) {
     const uint64_t seq = request->field[FIELD_SEQ].number;
     const uint8_t *statement = log_find(seq);

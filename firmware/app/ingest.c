@@ -28,6 +28,7 @@ int ingest_record(uint32_t kind, uint32_t address, const uint8_t *payload, uint3
     ingest_kind_write(kind);
     ingest_address_write(address);
     ingest_length_write(size);
+    if (ingest_status_read() & INGEST_STATUS_WAITING_MASK) return CHIP_ERROR_BUSY;
     ingest_start_write(INGEST_START_START_MASK);
     if (ingest_status_read() & INGEST_STATUS_REJECTED_MASK) return CHIP_ERROR_HARDWARE;
 

@@ -7,12 +7,14 @@ static const struct {
     const char *key;
     uint8_t key_size;
     uint8_t major;
-} fields[FIELD_COUNT] = {
+} fields[FIELD_KINDS] = {
     [FIELD_ID] = {"id", 2, CBOR_UNSIGNED},     [FIELD_NONCE] = {"nonce", 5, CBOR_BYTES},
     [FIELD_SEQ] = {"seq", 3, CBOR_UNSIGNED},   [FIELD_OFF] = {"off", 3, CBOR_UNSIGNED},
     [FIELD_LEN] = {"len", 3, CBOR_UNSIGNED},   [FIELD_ADDR] = {"addr", 4, CBOR_UNSIGNED},
     [FIELD_DATA] = {"data", 4, CBOR_BYTES},    [FIELD_RATE] = {"rate", 4, CBOR_UNSIGNED},
-    [FIELD_TEXT] = {"d", 1, CBOR_TEXT},
+    [FIELD_TEXT] = {"d", 1, CBOR_TEXT},        [FIELD_COUNT] = {"count", 5, CBOR_UNSIGNED},
+    [FIELD_OPEN] = {"open", 4, CBOR_UNSIGNED}, [FIELD_ITERATIONS] = {"iterations", 10, CBOR_UNSIGNED},
+    [FIELD_END] = {"end", 3, CBOR_UNSIGNED},   [FIELD_DIGEST] = {"digest", 6, CBOR_BYTES},
 };
 
 static bool is_duplicate(const struct cbor_item *keys, uint32_t count, const struct cbor_item *key) {
@@ -25,15 +27,15 @@ static bool is_duplicate(const struct cbor_item *keys, uint32_t count, const str
 
 static enum request_field find_field(const struct cbor_item *key, uint32_t accepted) {
     uint32_t field = 0;
-    for (; field < FIELD_COUNT; field++) {
+    for (; field < FIELD_KINDS; field++) {
         if (!(accepted >> field & 1) || key->argument != fields[field].key_size) continue;
         if (memcmp(key->bytes, fields[field].key, fields[field].key_size) == 0) break;
     }
     return (enum request_field)field;
 }
 
-/* All zeros stand in a statement for "nobody asked". */
-static bool is_challenge(const struct cbor_item *value) {
+/* All zeros stand in a statement for "nobody asked", and for "no digest". */
+static bool is_given(const struct cbor_item *value) {
     uint8_t any = 0;
     if (value->argument != NONCE_BYTES) return false;
     for (uint32_t index = 0; index < NONCE_BYTES; index++) any |= value->bytes[index];
@@ -46,13 +48,13 @@ static bool read_pairs(struct request *request, struct cbor_reader *reader, uint
         struct cbor_item *key = &keys[count];
         if (!cbor_read(reader, key) || key->major != CBOR_TEXT || is_duplicate(keys, count, key)) return false;
         const enum request_field field = find_field(key, accepted);
-        if (field == FIELD_COUNT) {
+        if (field == FIELD_KINDS) {
             if (!cbor_skip(reader)) return false;
             continue;
         }
         struct cbor_item value;
         if (!cbor_read(reader, &value) || value.major != fields[field].major) return false;
-        if (field == FIELD_NONCE && !is_challenge(&value)) return false;
+        if ((field == FIELD_NONCE || field == FIELD_DIGEST) && !is_given(&value)) return false;
         request->present |= FIELD_BIT(field);
         request->field[field].number = value.argument;
         request->field[field].bytes = value.bytes;

@@ -42,16 +42,17 @@ def execute(memory: bytes, descriptor: Descriptor, iteration: int = 0) -> bytes:
     return image.tobytes()
 
 
-def execute_run(memory: bytes, address: int, run: Run, limit: int | None = None) -> Outcome:
-    """A run from its first descriptor, or as much of it as `limit` completed descriptors.
+def execute_run(memory: bytes, address: int, run: Run, limit: int | None = None, first: int = 0) -> Outcome:
+    """A run from its descriptor number `first` on: to its end, or at most `limit` descriptors.
 
     Descriptors are fetched one by one, each when the one before is completed.
     """
     image = np.frombuffer(bytearray(memory), np.uint8)
     done = steps = macs = 0
-    end = run.descriptors if limit is None else min(limit, run.descriptors)
+    left = run.descriptors - first
+    end = left if limit is None else min(limit, left)
     while done < end:
-        iteration, index = divmod(done, run.count)
+        iteration, index = divmod(first + done, run.count)
         at = address + index * DESCRIPTOR_BYTES
         error = program_refusal(at, len(image), run)
         if not error:

@@ -6,14 +6,25 @@ states are values, a test can continue one state in two ways, as no honest chip 
 
 from dataclasses import dataclass, field, replace
 
+from formats.descriptor import AcceleratorError, Run
 from formats.hashing import DIGEST_BYTES, PAGE_BYTES, WORD_BYTES
 from formats.records import Record, RecordKind
 from formats.statement import Cause, Kind
 
 from . import ed25519, ingest, statement
+from .accelerator import Outcome, execute_run
 from .merkle import snapshot_root
 
 ZEROS = bytes(DIGEST_BYTES)
+
+
+@dataclass(frozen=True)
+class RunInProgress:
+    """A run since its start. done: descriptors of it that are completed."""
+
+    address: int
+    run: Run
+    done: int = 0
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,8 @@ class Chip:
     chip_id: 16 bytes. seed: the 32-byte key seed. memory: accelerator memory, `pages` pages of `page_size`
     bytes. records, inputs: ingest's count and digest of completed records. pending, words: the record in
     progress and how many of its 64-bit words have taken effect. boot_rate, rate: of the random trigger, at
-    boot and in force. macs, steps, descriptor: counters that only an accelerator moves.
+    boot and in force. macs, steps, descriptor: the accelerator's counters. run: the run in progress. error,
+    error_address: why and where the accelerator stopped.
     """
 
     chip_id: bytes
@@ -46,6 +58,9 @@ class Chip:
     words: int = 0
     pending: Record | None = None
     rate: int = 0
+    run: "RunInProgress | None" = None
+    error: AcceleratorError = AcceleratorError.NONE
+    error_address: int = 0
 
     @property
     def ueid(self) -> bytes:
@@ -77,6 +92,9 @@ def boot(chip: Chip, ticks: int = 100) -> tuple[Chip, bytes]:
         words=0,
         pending=None,
         rate=chip.boot_rate,
+        run=None,
+        error=AcceleratorError.NONE,
+        error_address=0,
     )
     return state(booted, Kind.BOOT)
 
@@ -84,7 +102,8 @@ def boot(chip: Chip, ticks: int = 100) -> tuple[Chip, bytes]:
 def begin(chip: Chip, record: Record, words: int) -> Chip:
     """The chip with the first `words` words of a record in effect, and the record not completed.
 
-    Raises ValueError when a record is in progress, the record does not lie in memory, or has fewer words.
+    Raises ValueError when a record is in progress, the record does not lie in memory, has fewer words, must wait for
+    the end of the run in progress, or is a run while the accelerator is stopped.
     """
     if chip.pending is not None:
         raise ValueError("a record is in progress")
@@ -92,7 +111,47 @@ def begin(chip: Chip, record: Record, words: int) -> Chip:
         raise ValueError(f"the record has {len(record.payload) // WORD_BYTES} words, not {words}")
     if record.kind is RecordKind.WRITE and record.address + len(record.payload) > len(chip.memory):
         raise ValueError(f"the record at {record.address:#x} does not lie in memory")
+    if must_wait(chip, record):
+        raise ValueError("the record waits until the run in progress is over")
+    if record.kind is RecordKind.RUN and chip.error:
+        raise ValueError("the accelerator is stopped")
     return _effected(replace(chip, pending=record), 0, words)
+
+
+def must_wait(chip: Chip, record: Record) -> bool:
+    """Whether a record waits for the run in progress: all but trigger rates and writes within its open window."""
+    if chip.run is None or record.kind is RecordKind.TRIGGER_RATE:
+        return False
+    end = record.address + len(record.payload)
+    return record.kind is RecordKind.RUN or not chip.run.run.leaves_open(record.address, end)
+
+
+def execute(chip: Chip, descriptors: int | None = None) -> Chip:
+    """The chip after so many more descriptors of the run in progress, or at its end.
+
+    Without a run in progress nothing happens. A refused descriptor ends it, and stops the accelerator.
+    """
+    if chip.run is None:
+        return chip
+    going = chip.run
+    outcome: Outcome = execute_run(chip.memory, going.address, going.run, descriptors, going.done)
+    done = going.done + outcome.descriptors
+    over = bool(outcome.error) or done == going.run.descriptors
+    return replace(
+        chip,
+        memory=outcome.memory,
+        macs=chip.macs + outcome.macs,
+        steps=chip.steps + outcome.steps,
+        descriptor=chip.descriptor + outcome.descriptors,
+        run=None if over else replace(going, done=done),
+        error=outcome.error or chip.error,
+        error_address=outcome.at or chip.error_address,
+    )
+
+
+def clear(chip: Chip) -> Chip:
+    """The chip whose accelerator is not stopped any more."""
+    return replace(chip, error=AcceleratorError.NONE, error_address=0)
 
 
 def complete(chip: Chip) -> Chip:
@@ -103,7 +162,11 @@ def complete(chip: Chip) -> Chip:
     chip = _effected(chip, chip.words, len(record.payload) // WORD_BYTES)
     rate = int.from_bytes(record.payload, "little") if record.kind is RecordKind.TRIGGER_RATE else chip.rate
     inputs = ingest.folded(chip.inputs, record)
-    return replace(chip, inputs=inputs, records=chip.records + 1, words=0, pending=None, rate=rate)
+    run = chip.run
+    if record.kind is RecordKind.RUN:
+        started = Run.decode(record.payload)
+        run = RunInProgress(record.address, started) if started.descriptors else None
+    return replace(chip, inputs=inputs, records=chip.records + 1, words=0, pending=None, rate=rate, run=run)
 
 
 def take(chip: Chip, record: Record) -> Chip:
@@ -153,6 +216,11 @@ def state(
 def snapshot(chip: Chip, cause: Cause = Cause.HOST, nonce: bytes = ZEROS) -> tuple[Chip, bytes]:
     """A snapshot of the memory as it is."""
     return state(chip, Kind.SNAPSHOT, cause, nonce)
+
+
+def precommit(chip: Chip, digest: bytes) -> tuple[Chip, bytes]:
+    """A precommit statement over a 32-byte digest."""
+    return state(chip, Kind.PRECOMMIT, digest=digest)
 
 
 def head(chip: Chip, nonce: bytes) -> tuple[Chip, bytes]:

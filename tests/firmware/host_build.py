@@ -104,6 +104,7 @@ class HostChip:
     KNOBS = (
         "provisioned", "derived", "cleared", "statement_cycles", "capture_cycles", "ingest_cycles",
         "statement_refused", "ingest_rejected", "tx_room", "random", "capture_at_image_read",
+        "run_cycles", "run_error",
     )  # fmt: skip
     STATE = (
         "cycles", "seq", "records", "rate", "bootcount", "captures", "statements", "resets", "waiting", "log_words",

@@ -26,6 +26,9 @@ static struct {
     uint32_t ingest_kind, ingest_address, ingest_length, ingest_half_words;
     bool ingest_active, ingest_rejected;
     uint64_t ingest_end, records, rate;
+    uint32_t run[4], run_address, error, error_address;
+    uint64_t runs, run_end;
+    bool running;
     bool random_latched, request_latched, capturing, done;
     uint32_t request_cause, cause;
     uint64_t capture_end, captures;
@@ -71,6 +74,16 @@ static void advance(uint64_t cycles) {
     if (chip.ingest_active && chip.ingest_half_words * 4 == chip.ingest_length && chip.cycles >= chip.ingest_end) {
         chip.ingest_active = false;
         chip.records++;
+        if (chip.ingest_kind == RECORD_RUN) {
+            chip.running = true;
+            chip.runs++;
+            chip.run_end = chip.cycles + knobs[KNOB_RUN_CYCLES];
+        }
+    }
+    if (chip.running && chip.cycles >= chip.run_end) {
+        chip.running = false;
+        chip.error = (uint32_t)knobs[KNOB_RUN_ERROR];
+        chip.error_address = chip.error ? chip.run_address : 0;
     }
     start_capture();
 }
@@ -87,7 +100,9 @@ void chip_warm_reset(void) {
     memset(chip.weights, 0, sizeof chip.weights);
     memset(chip.image, 0, sizeof chip.image);
     chip.ingest_active = chip.ingest_rejected = chip.random_latched = chip.request_latched = false;
-    chip.capturing = chip.done = false;
+    chip.capturing = chip.done = chip.running = false;
+    chip.error = chip.error_address = 0;
+    chip.runs = 0;
     chip.records = chip.captures = 0;
     chip.rate = 1u << 20;
 }
@@ -104,6 +119,7 @@ void chip_power_on(void) {
     knobs[KNOB_CAPTURE_CYCLES] = 2000;
     knobs[KNOB_INGEST_CYCLES] = 200;
     knobs[KNOB_TX_ROOM] = 512;
+    knobs[KNOB_RUN_CYCLES] = 20000;
     chip_warm_reset();
 }
 
@@ -179,6 +195,9 @@ void ingest_data_write(uint32_t half_word) {
     if (offset >= chip.ingest_length) fail("more ingest data than the record has");
     if (chip.ingest_kind == RECORD_WRITE) {
         memcpy(chip.weights + chip.ingest_address + offset, &half_word, 4);
+    } else if (chip.ingest_kind == RECORD_RUN) {
+        chip.run[offset / 4] = half_word;
+        chip.run_address = chip.ingest_address;
     } else {
         chip.rate = offset ? (chip.rate & UINT32_MAX) | (uint64_t)half_word << 32 : half_word;
     }
@@ -252,6 +271,12 @@ void ingest_kind_write(uint32_t value) { set_record(&chip.ingest_kind, value); }
 void ingest_address_write(uint32_t value) { set_record(&chip.ingest_address, value); }
 void ingest_length_write(uint32_t value) { set_record(&chip.ingest_length, value); }
 
+static bool must_wait(void) {
+    const uint64_t end = (uint64_t)chip.ingest_address + chip.ingest_length;
+    const bool is_open = chip.ingest_kind == RECORD_WRITE && chip.run[2] <= chip.ingest_address && end <= chip.run[3];
+    return chip.running && chip.ingest_kind != RECORD_TRIGGER_RATE && !is_open;
+}
+
 void ingest_start_write(uint32_t value) {
     access();
     if (!(value & INGEST_START_START_MASK)) return;
@@ -259,7 +284,9 @@ void ingest_start_write(uint32_t value) {
     const bool is_write = chip.ingest_kind == RECORD_WRITE && end <= WEIGHTS_SIZE;
     const bool is_rate = chip.ingest_kind == RECORD_TRIGGER_RATE && !chip.ingest_address && chip.ingest_length == 8;
     const bool is_aligned = (chip.ingest_address | chip.ingest_length) % 8 == 0 && chip.ingest_length;
-    if (!is_aligned || !(is_write || is_rate)) fail("ingest would refuse the record");
+    const bool is_run = chip.ingest_kind == RECORD_RUN && chip.ingest_length == 16 && !chip.error;
+    if (!is_aligned || !(is_write || is_rate || is_run)) fail("ingest would refuse the record");
+    if (must_wait()) fail("the record would block the bus until the run is over");
     chip.ingest_rejected = knobs[KNOB_INGEST_REJECTED];
     chip.ingest_active = !chip.ingest_rejected;
     chip.ingest_half_words = 0;
@@ -268,7 +295,23 @@ void ingest_start_write(uint32_t value) {
 uint32_t ingest_status_read(void) {
     access();
     return (chip.ingest_active ? INGEST_STATUS_ACTIVE_MASK : 0) |
-           (chip.ingest_rejected ? INGEST_STATUS_REJECTED_MASK : 0);
+           (chip.ingest_rejected ? INGEST_STATUS_REJECTED_MASK : 0) | (must_wait() ? INGEST_STATUS_WAITING_MASK : 0);
+}
+
+uint32_t accelerator_status_read(void) {
+    access();
+    return (chip.running ? ACCELERATOR_STATUS_BUSY_MASK : 0) | (chip.error ? ACCELERATOR_STATUS_STOPPED_MASK : 0) |
+           chip.error << ACCELERATOR_STATUS_ERROR_SHIFT;
+}
+
+uint32_t accelerator_error_address_read(void) { return chip.error_address; }
+uint64_t accelerator_busy_cycles_read(void) { return chip.runs * knobs[KNOB_RUN_CYCLES]; }
+uint64_t accelerator_stall_cycles_read(void) { return 0; }
+
+void accelerator_control_write(uint32_t value) {
+    access();
+    if (!(value & ACCELERATOR_CONTROL_CLEAR_MASK) || chip.running) return;
+    chip.error = chip.error_address = 0;
 }
 
 uint64_t ingest_records_read(void) { return chip.records; }

@@ -26,6 +26,9 @@ enum knob {
     KNOB_RANDOM,
     /* Captures that begin with the next read of IMAGE. */
     KNOB_CAPTURE_AT_IMAGE_READ,
+    /* How long a run takes, and the error with which it then stops (none if 0). */
+    KNOB_RUN_CYCLES,
+    KNOB_RUN_ERROR,
     KNOBS,
 };
 
