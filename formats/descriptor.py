@@ -128,7 +128,7 @@ _EXPLANATIONS = {
     AcceleratorError.PROGRAM: "the descriptor does not lie in memory, or in the open window, or the run is too long",
     AcceleratorError.OPCODE: "the descriptor has an unknown opcode or reserved bytes that are not zero",
     AcceleratorError.FLAGS: "the descriptor has flags that do not go together, or a shift out of range",
-    AcceleratorError.SHAPE: "the descriptor has a dimension that is zero, too large, or no multiple of what it must be",
+    AcceleratorError.SHAPE: "the descriptor has a dimension that is zero, too large, or no proper multiple",
     AcceleratorError.ALIGNMENT: "the descriptor has an address or stride that is not aligned, or too long a stride",
     AcceleratorError.BOUNDS: "an operand does not lie in accelerator memory, outside the open window",
     AcceleratorError.OVERLAP: "an operand that is written overlaps another",

@@ -28,6 +28,7 @@ from .pull import pull
 from .reset import reset
 from .sim import sim
 from .snapshot import snapshot
+from .train import train
 from .trigger import trigger
 from .verify import verify
 
@@ -54,7 +55,7 @@ Exit codes: 0 done or verified, 1 rejected, 2 usage, file or port, 3 cannot be c
 
 click.rich_click.COMMAND_GROUPS = {
     "livetrap": [
-        {"name": "Chip", "commands": ["sim", "ports", "info", "load", "snapshot", "trigger", "reset"]},
+        {"name": "Chip", "commands": ["sim", "ports", "info", "load", "train", "snapshot", "trigger", "reset"]},
         {"name": "Evidence", "commands": ["pull", "verify", "disclose", "maker", "demo"]},
         {"name": "Inspections", "commands": ["plan"]},
     ]
@@ -68,7 +69,7 @@ def cli() -> None:
 
 
 maker.add_command(certify)
-for command in (sim, ports, info, load, snapshot, trigger, reset, pull, verify, disclose, maker, demo, plan):
+for command in (sim, ports, info, load, train, snapshot, trigger, reset, pull, verify, disclose, maker, demo, plan):
     cli.add_command(command)
 
 
