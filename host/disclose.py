@@ -7,6 +7,7 @@ from formats.statement import Kind
 from host.errors import EvidenceError, FieldError
 from host.evidence import records, statement
 from host.evidence.folder import Evidence, EvidenceFolder
+from host.evidence.replay import Position, Replay
 from host.evidence.statement import Statement
 from sim.golden.merkle import inclusion_proof, leaf_digests
 
@@ -54,7 +55,10 @@ def image_of(evidence: Evidence, found: Statement) -> bytes | None:
         return None
     try:
         boot = records.parse(evidence.record).boots.get(found.bootcount)
-        return None if boot is None else records.replay(boot, *found.position, found.pages * found.page_size)
+        if boot is None or found.forced:
+            return None
+        position = Position(found.records, found.words, found.descriptor)
+        return Replay(boot, found.pages * found.page_size).to(position).memory
     except FieldError:
         return None
 

@@ -125,24 +125,6 @@ def _record(item: object, subject: str) -> Record:
         raise FieldError(subject, "form", "a record as formats/records.py says", str(error)) from error
 
 
-def replay(records: Sequence[Record], completed: int, words: int, size: int) -> bytes:
-    """Memory of `size` bytes, zero at boot, after `completed` records and `words` words of the next one.
-
-    Raises FieldError when the records do not reach that position, or write outside the memory.
-    """
-    check_position(records, completed, words)
-    memory = bytearray(size)
-    for index, record in enumerate(records[: completed + 1]):
-        if record.kind is not RecordKind.WRITE:
-            continue
-        payload = record.payload if index < completed else record.payload[: words * WORD_BYTES]
-        if record.address + len(payload) > size:
-            end = f"{record.address + len(payload):#x}"
-            raise FieldError(f"{SUBJECT}: record {index}", "address", f"an end within {size:#x}", end)
-        memory[record.address : record.address + len(payload)] = payload
-    return bytes(memory)
-
-
 def check_position(records: Sequence[Record], completed: int, words: int) -> None:
     """Raises FieldError unless `records` reach the position (completed records, words of the next)."""
     if completed > len(records):

@@ -63,9 +63,9 @@ class Statement:
         return self.records, self.words
 
     @property
-    def accelerated(self) -> bool:
-        """True when descriptors may have written memory in this boot: then it is not the inputs' alone."""
-        return bool(self.steps or self.descriptor or self.cause & FORCED)
+    def forced(self) -> bool:
+        """True when a descriptor was interrupted: then memory is not determined by the position."""
+        return bool(self.cause & FORCED)
 
     def as_json(self) -> dict[str, object]:
         """Claim name to value, for people's tools: byte strings in hex, enumerations by name."""

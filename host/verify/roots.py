@@ -5,19 +5,21 @@ from collections.abc import Iterator
 from formats.hashing import DIGEST_BYTES
 from formats.statement import Kind
 from host.errors import FieldError
-from host.evidence import cbor, records
+from host.evidence import cbor
 from host.evidence.statement import Statement
 from sim.golden.merkle import inclusion_proof, leaf_digest, leaf_digests, root_from_proof, snapshot_root, tree_root
 
 from .case import Case, name_of
+from .replays import Replays
 from .report import Check, not_asked, rejected, unchecked, verified
 
 PAGES, REPLAY, PROOF, ROOT = "root from pages", "root from record", "page by proof", "root"
 
 
-def check_roots(case: Case) -> Iterator[Check]:
+def check_roots(case: Case, replays: Replays) -> Iterator[Check]:
     """For each snapshot: every way there is to its root. With single pages asked for, only those.
 
+    replays: of the statements, from the record.
     A statement that the chip's key did not sign is left alone: nobody vouches for the sizes in it.
     """
     for seq, statement in case.in_order:
@@ -28,7 +30,7 @@ def check_roots(case: Case) -> Iterator[Check]:
             continue
         wanted = [page for of, page in case.pages if of in (None, seq)]
         try:
-            image = _replayed(case, statement)
+            image = _replayed(statement, replays)
             if wanted:
                 for page in wanted:
                     yield _single_page(case, statement, page, image)
@@ -54,21 +56,17 @@ def _absent(case: Case) -> Iterator[Check]:
             yield unchecked(PROOF, f"page {page}: there is no snapshot" + (f" {of}" if of is not None else ""), of)
 
 
-def _replayed(case: Case, statement: Statement) -> bytes | None:
+def _replayed(statement: Statement, replays: Replays) -> bytes | None:
     """The memory that the record gives at the statement's position.
 
-    None without a record of this boot, or when the accelerator has written too. Raises FieldError when the
-    record does not reach the position.
+    None without a record of this boot, or when a descriptor was interrupted. Raises FieldError when the record
+    does not lead to the position.
     """
-    boot = case.record.boots.get(statement.bootcount) if case.record else None
-    if boot is None or statement.accelerated:
-        return None
-    size = statement.pages * statement.page_size
-    try:
-        return records.replay(boot, *statement.position, size)
-    except FieldError as error:
-        expected = f"a record whose {error.field} is {error.expected}"
-        raise FieldError(name_of(statement.seq), "position", expected, error.found) from error
+    moment = replays.get(statement.seq)
+    if isinstance(moment, FieldError):
+        expected = f"a record whose {moment.field} is {moment.expected}"
+        raise FieldError(name_of(statement.seq), "position", expected, moment.found) from moment
+    return None if moment is None or statement.forced else moment.memory
 
 
 def _pages(case: Case, statement: Statement) -> dict[int, bytes]:
@@ -88,7 +86,7 @@ def _whole(case: Case, statement: Statement, image: bytes | None) -> Iterator[Ch
     proofs = case.evidence.proofs.get(seq, {})
     if image is not None:
         _compare(statement, snapshot_root(image, statement.page_size), "as the record gives")
-        yield verified(REPLAY, "the record, replayed to the statement's position, gives the root", seq)
+        yield verified(REPLAY, "the record, re-executed to the statement's position, gives the root", seq)
         for page, data in sorted(pages.items()):
             _compare_page(statement, page, data, image)
     if len(pages) == statement.pages:

@@ -166,13 +166,10 @@ def _same_chip(statement: Statement, previous: Statement) -> Iterator[Finding]:
 
 
 def _same_memory(statement: Statement, roots: dict[tuple[object, ...], Statement]) -> Iterator[Finding]:
-    """Memory is a function of the inputs: two snapshots at one position of one boot show the same.
-
-    With descriptors, their progress would be part of the position.
-    """
-    if statement.kind is not Kind.SNAPSHOT or statement.accelerated:
+    """Memory is a function of inputs and descriptors: two snapshots at one position of one boot show the same."""
+    if statement.kind is not Kind.SNAPSHOT or statement.forced:
         return
-    earlier = roots.setdefault((statement.bootcount, statement.position), statement)
+    earlier = roots.setdefault((statement.bootcount, statement.position, statement.descriptor), statement)
     if earlier.digest != statement.digest:
         expected = f"{earlier.digest.hex()}, as in statement {earlier.seq} at the same position"
         yield "digest", expected, statement.digest.hex()

@@ -11,6 +11,7 @@ from formats.records import Record, RecordKind
 from host.errors import EvidenceError, FieldError
 from host.evidence import cbor, records
 from host.evidence.recorder import Recorder
+from host.evidence.replay import Position, Replay
 from host.verify.inputs import running_digests
 from sim.golden import chip as golden
 from sim.golden.ingest import inputs_digest
@@ -107,7 +108,7 @@ def test_replay_is_the_golden_memory_at_any_position(items: list[Record], data: 
         chip = golden.take(chip, item)
     if words:
         chip = golden.begin(chip, items[completed], words)
-    assert records.replay(items, completed, words, MEMORY) == chip.memory
+    assert Replay(items, MEMORY).to(Position(completed, words, 0)).memory == chip.memory
     assert running_digests(tuple(items))[completed] == chip.inputs == inputs_digest(items[:completed])
 
 
@@ -115,9 +116,9 @@ def test_positions_beyond_the_record() -> None:
     item = Record(RecordKind.WRITE, 0, bytes(16))
     for completed, words in ((2, 0), (1, 1), (0, 3)):
         with pytest.raises(FieldError, match="at least"):
-            records.replay([item], completed, words, MEMORY)
+            Replay([item], MEMORY).to(Position(completed, words, 0))
     with pytest.raises(FieldError, match="address"):
-        records.replay([Record(RecordKind.WRITE, MEMORY - 8, bytes(16))], 1, 0, MEMORY)
+        Replay([Record(RecordKind.WRITE, MEMORY - 8, bytes(16))], MEMORY).to(Position(1, 0, 0))
 
 
 def test_rates_in_force() -> None:
