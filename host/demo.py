@@ -1,57 +1,54 @@
-"""One chip from end to end: a network's weights go on it while snapshots fire, and a Verifier checks what it signed.
+"""One chip from end to end: it trains on real data while snapshots fire, and a Verifier explains what it signed.
 
-The Prover's part loads weights epoch by epoch and keeps the record; the Verifier's part knows the maker's public
-key and the evidence folder, nothing else.
+The Prover's part trains and keeps the transcript; the Verifier's part knows the maker's public key, the evidence
+folder and the transcript's record, and re-executes.
 """
 
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from formats.link import CHUNK_BYTES
-from formats.statement import Cause, Kind
-from host import digits, enrol
+from formats.records import RecordKind
+from formats.statement import Cause, Kind, layout
+from host import enrol
 from host.answers import Info
 from host.device import Device
-from host.digits import QuantisedNetwork
-from host.disclose import image_of
-from host.evidence import keys, statement
-from host.evidence.folder import Evidence, EvidenceFolder
+from host.evidence import keys, records, statement
+from host.evidence.folder import RECORD, Evidence, EvidenceFolder
+from host.evidence.replay import Moment, Position, Replay
 from host.evidence.statement import Statement
 from host.pull import Progress, pull
+from host.train import follow
+from host.train.commitment import commitment_of
+from host.train.digits import Digits
+from host.train.seed import data_digests, run_seed
+from host.train.session import TrainingSession
+from host.train.transcript import Transcript
+from host.train.workload import Workload
 from host.verify import Report, Verdict, verify
+from sim.golden.merkle import snapshot_root
 
-EPOCHS = 8
-MOST_EPOCHS = 40
-"""Epochs go on until the random trigger has fired often enough, but not beyond this."""
+EPOCHS = 4
+MEAN_TICKS = 5_000
+"""Mean time between random snapshots while the chip trains."""
 
-RANDOM_SNAPSHOTS = 3
-MEAN_TICKS = 12_000
-"""Mean time between random snapshots while epochs are written."""
+SALT_KEY = bytes(range(32))
+"""Of the demonstration, so that it always trains the same."""
 
-HOST_EPOCH, CHALLENGE_EPOCH = 3, 6
-"""Epochs in the middle of whose upload a snapshot is asked for: by the host, and by the inspector."""
+NO_RANDOMNESS = bytes(32)
 
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Training:
-    """images: what goes on the chip after each epoch. accuracies: of the float and the int8 network."""
-
-    images: Sequence[bytes]
-    accuracies: Sequence[tuple[float, float]]
-    tested: int
-
-
 @dataclass
 class Told:
-    """What the demo found. shown: seq of each snapshot and what it shows."""
+    """What the demo found. shown: each snapshot, and the step of the transcript that it equals."""
 
+    trained: follow.Told
     report: Report
     shown: list[tuple[Statement, str]]
     tampered: list[tuple[str, Report]]
@@ -65,138 +62,143 @@ class Told:
         )
 
 
-def train(epochs: int = MOST_EPOCHS) -> Training:
-    """Trains the digits network and quantises it after each epoch."""
-    data = digits.load_data()
-    images, accuracies = [], []
-    for network in digits.train(data, epochs):
-        quantised: QuantisedNetwork = digits.quantise(network, data)
-        images.append(quantised.image())
-        scores = [digits.accuracy(each, data.test_images, data.test_digits) for each in (network, quantised)]
-        accuracies.append((scores[0], scores[1]))
-    return Training(images, accuracies, len(data.test_digits))
+@dataclass(frozen=True)
+class Run:
+    """A workload with its seed and the transcript of its run."""
+
+    workload: Workload
+    seed: bytes
+    transcript: Transcript
 
 
-def prove(device: Device, training: Training, say: Say) -> int:
-    """The Prover's run: weights of epoch after epoch while the random trigger is on. Returns the epochs written."""
-    info = device.info()
+def begin(folder: Path, epochs: int = EPOCHS) -> Run:
+    """The digits workload and its new transcript, committed to."""
+    workload = Digits(epochs)
+    digests = data_digests(workload.examples, SALT_KEY)
+    seed = run_seed(digests, NO_RANDOMNESS)
+    commitment = commitment_of(workload, seed, NO_RANDOMNESS, digests)
+    return Run(workload, seed, Transcript.create(folder, commitment, b"".join(digests), SALT_KEY))
+
+
+def prove(device: Device, run: Run, say: Say, progress: Progress) -> follow.Told:
+    """The Prover's run: precommitment, data, training with random snapshots, one more snapshot in the end."""
+    session = TrainingSession(device, run.workload, run.seed, run.transcript)
+    session.begin(progress)
     device.set_trigger_rate(2**64 // MEAN_TICKS)
-    asked = epoch = 0
-    for epoch, image in enumerate(training.images, start=1):
-        halves = _halves(image)
-        device.write_memory(0, halves[0])
-        if epoch == HOST_EPOCH:
-            seq = device.snapshot()
-            say(f"epoch {epoch}, half written: the host asks for a snapshot: statement {seq}")
-            asked += 1
-        if epoch == CHALLENGE_EPOCH:
-            seq = device.snapshot(secrets.token_bytes(32))
-            say(f"epoch {epoch}, half written: an inspector's challenge asks for a snapshot: statement {seq}")
-            asked += 1
-        device.write_memory(len(halves[0]), halves[1])
-        captures = device.counters().captures
-        room = info.capacity - (device.info().seq - info.first)
-        if epoch >= EPOCHS and (captures - asked >= RANDOM_SNAPSHOTS or room < RANDOM_SNAPSHOTS):
-            break
-    device.set_trigger_rate(0)
+    pace = follow.Pace(checkpoint=EPOCHS, evaluate=2)
+    told = follow.follow(session, pace, say, progress, lambda: device.set_trigger_rate(0))
     say(
-        f"{epoch} epochs of {len(training.images[0])} bytes written; "
-        f"the random trigger (once in {MEAN_TICKS} ticks) took {captures - asked} snapshots meanwhile"
+        f"{told.steps} steps, {told.macs / 1e6:.1f} million multiply-accumulates, {told.macs_per_cycle:.1f} in a "
+        f"cycle while busy; random snapshots meanwhile: {device.counters().captures}"
     )
-    say(f"all of epoch {epoch} written: the host asks for a snapshot: statement {device.snapshot()}")
-    return epoch
+    say(f"the host asks for a snapshot: statement {device.snapshot()}")
+    return told
 
 
-def _halves(image: bytes) -> tuple[bytes, bytes]:
-    """Split at a whole number of records."""
-    middle = len(image) // CHUNK_BYTES // 2 * CHUNK_BYTES
-    return image[:middle], image[middle:]
-
-
-def explain(evidence: Evidence, training: Training) -> list[tuple[Statement, str]]:
-    """For each snapshot: the epoch whose weights it shows, or between which two it caught the upload."""
+def explain(evidence: Evidence) -> list[tuple[Statement, str]]:
+    """For each snapshot: the step of the record, re-executed, whose memory has the root that was signed."""
+    boots = records.parse(evidence.record or b"").boots
+    replays: dict[int, Replay] = {}
     shown = []
     for seq, data in sorted(evidence.statements.items()):
         found = statement.parse(data, f"statement {seq}")
         if found.kind is Kind.SNAPSHOT:
-            image = image_of(evidence, found)
-            shown.append((found, "no pages" if image is None else _epoch_of(image, training)))
+            replay = replays.setdefault(
+                found.bootcount, Replay(boots[found.bootcount], found.pages * found.page_size)
+            )
+            moment = replay.to(Position(found.records, found.words, found.descriptor))
+            shown.append((found, _equals(found, moment)))
     return shown
 
 
-def _epoch_of(image: bytes, training: Training) -> str:
-    size = len(training.images[0])
-    weights, before = image[:size], bytes(size)
-    if any(image[size:]):
-        return "something else behind the weights"
-    if weights == before:
-        return "nothing loaded yet"
-    for epoch, after in enumerate(training.images, start=1):
-        if weights == after:
-            return f"weights of epoch {epoch} ({training.accuracies[epoch - 1][1]:.1%} of test digits right)"
-        done = next((at for at in range(0, size, 8) if weights[at : at + 8] != after[at : at + 8]), size)
-        if weights[done:] == before[done:]:
-            name = f"epoch {epoch - 1}" if epoch > 1 else "nothing"
-            return f"in the middle of an upload: {done} bytes of epoch {epoch} over {name}"
-        before = after
-    return "none of the epochs"
+def _equals(found: Statement, moment: Moment) -> str:
+    if snapshot_root(moment.memory, found.page_size) != found.digest:
+        return "another memory than the transcript's"
+    if found.descriptor == 0:
+        return "the transcript before its first step"
+    return f"step {moment.steps} of the transcript, descriptor {found.descriptor}"
 
 
 def tamper(folder: EvidenceFolder, copies: Path, maker_key: bytes) -> list[tuple[str, Report]]:
-    """What verification says of copies in which a weight was changed, and in which a statement is left out."""
+    """What verification says of copies: another batch declared, a claim changed, a statement left out."""
     evidence = folder.load()
-    snapshot = max(evidence.pages)
+    last = max(evidence.statements)
     copies.mkdir()
-    changed = copies / "changed"
-    shutil.copytree(folder.path, changed)
-    page = changed / "snapshots" / f"{snapshot:08d}" / "00000.page"
-    content = bytearray(page.read_bytes())
-    content[100] ^= 1
-    page.write_bytes(content)
-    cut = copies / "cut"
-    shutil.copytree(folder.path, cut)
-    (cut / "statements" / f"{snapshot - 1:08d}.cose").unlink()
-    return [
-        (name, verify(EvidenceFolder.open(path).load(), maker_key))
-        for name, path in (("one bit of one weight changed", changed), ("one statement left out", cut))
-    ]
+
+    def copy(name: str) -> Path:
+        shutil.copytree(folder.path, copies / name)
+        return copies / name
+
+    declared = copy("declared")
+    (declared / RECORD).write_bytes(_other_batch(evidence))
+    changed = copy("changed")
+    stated = changed / "statements" / f"{last - 1:08d}.cose"
+    content = bytearray(stated.read_bytes())
+    macs = len(layout().statement_prefix) + layout()["macs"].offset
+    content[macs + 7] ^= 1
+    stated.write_bytes(content)
+    cut = copy("cut")
+    (cut / "statements" / f"{last - 1:08d}.cose").unlink()
+    cases = (
+        ("two examples of a batch declared the other way round", declared),
+        ("one multiply-accumulate more or less stated", changed),
+        ("one statement left out", cut),
+    )
+    return [(name, verify(EvidenceFolder.open(path).load(), maker_key)) for name, path in cases]
+
+
+def _other_batch(evidence: Evidence) -> bytes:
+    """The record with two indices of the first batch behind the first run swapped."""
+    parsed = records.parse(evidence.record or b"")
+    data = records.header(parsed.ueid)
+    for boot, items in parsed.boots.items():
+        data += records.boot_item(boot)
+        has_run = False
+        for item in items:
+            payload = item.payload
+            if has_run and item.kind is RecordKind.WRITE:
+                payload = payload[2:4] + payload[:2] + payload[4:]
+                has_run = False
+            has_run = has_run or item.kind is RecordKind.RUN
+            data += records.record_item(type(item)(item.kind, item.address, payload))
+    return data
 
 
 def run(
     device: Device,
-    record: Path,
+    training: Run,
     place: Path,
-    training: Training,
     say: Say,
     progress_bar: Callable[[], AbstractContextManager[Progress]],
 ) -> Told:
     """The whole demonstration on an attached chip that has no certificate yet.
 
-    record: the file in which the device notes what is loaded. place: folder for the keys, the evidence and copies
-    of it. progress_bar: shows the pull, and is gone again when anything is said. Raises what the device and the
-    folder raise.
+    device: opened with the transcript's record. place: folder for the keys, the evidence and copies of it.
+    progress_bar: shows what takes time, and is gone again when anything is said. Raises what the device and the
+    folders raise.
     """
     seconds: dict[str, float] = {}
+    with _timed(seconds, "train"), progress_bar() as progress:
+        trained = prove(device, training, lambda line: say(f"prover:   {line}"), progress)
     with _timed(seconds, "enrol"):
         maker_public = keys.generate(place / "maker")
         issued = enrol.certify(device, keys.read_private(place / "maker"))
         maker_key = keys.read_public(maker_public)
     say(f"maker:    certifies chip {issued.ueid.hex()} with a fresh key, after it signed a challenge")
-    with _timed(seconds, "load"):
-        prove(device, training, lambda line: say(f"prover:   {line}"))
     with _timed(seconds, "pull"):
         evidence_folder = EvidenceFolder.create(place / "evidence", issued.ueid)
         with progress_bar() as progress:
-            pulled = pull(device, evidence_folder, secrets.token_bytes(32), progress=progress)
-        evidence_folder.put_record(record.read_bytes())
+            pulled = pull(device, evidence_folder, secrets.token_bytes(32), pages=False, progress=progress)
+        evidence_folder.put_record(training.transcript.record.read_bytes())
     say(
-        f"verifier: pulls {pulled.statements} statements and {pulled.new_pages} pages; "
-        f"the last statement answers a fresh challenge"
+        f"verifier: pulls {pulled.statements} statements, none of the weights; the last statement answers a fresh "
+        "challenge"
     )
     with _timed(seconds, "verify"):
         evidence = evidence_folder.load()
         report = verify(evidence, maker_key)
-    return Told(report, explain(evidence, training), tamper(evidence_folder, place / "tampered", maker_key), seconds)
+        shown = explain(evidence)
+    return Told(trained, report, shown, tamper(evidence_folder, place / "tampered", maker_key), seconds)
 
 
 class _timed:

@@ -147,6 +147,7 @@ class Characters(Workload):
         self.statistics = self.sums.address
         self.parameters = (self.embedding, self.first, self.first_bias, self.second, self.second_bias)
         self.state = [self.sums, *(tensor for parameter in self.parameters for tensor in parameter.tensors)]
+        self.model = [parameter.weights for parameter in self.parameters]
 
     @cached_property
     def examples(self) -> Sequence[bytes]:
@@ -248,8 +249,7 @@ class Characters(Workload):
 
     def evaluate(self, image: NDArray[np.uint8]) -> dict[str, float]:
         """bits_per_character on the held-out text, and of the bigram table for comparison."""
-        weights = [parameter.weights for parameter in self.parameters]
-        values = {tensor.name: tensor.view(image).astype(np.int32) for tensor in weights}
+        values = {tensor.name: tensor.view(image).astype(np.int32) for tensor in self.model}
         windows = np.lib.stride_tricks.sliding_window_view(self.test_text, self.context + 1)
         inputs = values["embedding"][windows[:, :-1]].reshape(len(windows), -1)
         hidden = saturate(round_shift(inputs @ values["first"], 7) + values["first bias"][0], 8)

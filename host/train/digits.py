@@ -123,6 +123,7 @@ class Digits(Workload):
         self.statistics_tensor = sums
         parameters = (self.first, self.first_bias, self.second, self.second_bias)
         self.state = [sums, *(tensor for parameter in parameters for tensor in parameter.tensors)]
+        self.model = [parameter.weights for parameter in parameters]
 
     @cached_property
     def examples(self) -> Sequence[bytes]:

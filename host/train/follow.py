@@ -67,13 +67,19 @@ def noticed_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def follow(session: TrainingSession, pace: Pace, say: Say, progress: Progress) -> Told:
-    """Trains until the plan is done, the target is reached, or Ctrl-C; the chip is then idle behind a planned run."""
+def follow(
+    session: TrainingSession, pace: Pace, say: Say, progress: Progress, trained: Callable[[], object] = lambda: None
+) -> Told:
+    """Trains until the plan is done, the target is reached, or Ctrl-C; the chip is then idle behind a planned run.
+
+    trained: called then, before the last checkpoint is taken.
+    """
     told, started = Told(session.workload.name), time.monotonic()
     macs, before = session.device.counters().macs, session.device.accelerator()
     with noticed_interrupt() as interrupted:
         _train(session, pace, told, say, progress, interrupted)
         told.interrupted = interrupted()
+        trained()
         session.checkpoint(complete=not told.interrupted)
     after = session.device.accelerator()
     told.steps, told.seconds = session.step, time.monotonic() - started
@@ -110,7 +116,7 @@ def _end_epoch(
     line = f"epoch {end.epoch:2d}  step {end.step:5d}  loss {made.bits:.3f} bits  {made.accuracy:.1%} right"
     scores: dict[str, float] = {}
     if is_last or end.epoch % pace.evaluate == 0:
-        scores = session.workload.evaluate(np.frombuffer(session.read_state(), np.uint8))
+        scores = session.workload.evaluate(np.frombuffer(session.read(session.workload.model), np.uint8))
         line += "  held out: " + ", ".join(f"{name.replace('_', ' ')} {score:.4f}" for name, score in scores.items())
     told.epochs.append({**row, **{f"held_out_{name}": score for name, score in scores.items()}})
     say(line)

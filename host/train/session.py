@@ -4,7 +4,7 @@ The chip executes planned runs of several steps each. While it is busy with one,
 into the window that the run leaves open, and reads the loss statistics.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -13,6 +13,7 @@ from host.answers import Info
 from host.device import Device
 from host.errors import EvidenceError, LivetrapError
 
+from .layout import Tensor, joined_spans
 from .statistics import Statistics
 from .transcript import PRECOMMIT, Checkpoint, Manifest, Session, Transcript
 from .workload import PlannedRun, Records, Workload
@@ -63,8 +64,12 @@ class TrainingSession:
         if self.transcript is not None:
             self.manifest = Manifest(info.ueid.hex(), self.transcript.commitment_digest().hex())
             self._open_session(info)
-        self._load(self.workload.initial_records(self.seed), "load", progress)
-        self.checkpoint()
+        records = self.workload.initial_records(self.seed)
+        self._load(records, "load", progress)
+        image = bytearray(self.workload.layout.size)
+        for address, data in records:
+            image[address : address + len(data)] = data
+        self._checkpoint(bytes(image), complete=False)
 
     def resume(self, manifest: Manifest, progress: Progress) -> bool:
         """Continues a transcript's training. Returns whether the chip still held it; else a checkpoint is loaded.
@@ -124,9 +129,14 @@ class TrainingSession:
 
     def checkpoint(self, complete: bool = False) -> None:
         """Waits until the chip is idle, and adds its state to the transcript if there is one."""
+        self.device.wait_idle(IDLE_SECONDS)
+        if self.transcript is not None:
+            self._checkpoint(self.read(self.workload.state), complete)
+
+    def _checkpoint(self, image: bytes, complete: bool) -> None:
+        """Adds the state in a memory image, which is that of the idle chip."""
         if self.transcript is None or self.manifest is None:
             return
-        self.device.wait_idle(IDLE_SECONDS)
         counters, session = self.device.counters(), self.manifest.sessions[-1]
         self.manifest.sessions[-1] = replace(
             session,
@@ -136,20 +146,13 @@ class TrainingSession:
             macs=counters.macs - session.macs_before,
         )
         self.manifest.complete = complete
-        self.transcript.put_checkpoint(
-            self.manifest, self.step, self.runs, self.workload.state_tensors(self.read_state())
-        )
+        self.transcript.put_checkpoint(self.manifest, self.step, self.runs, self.workload.state_tensors(image))
 
-    def read_state(self, progress: Progress | None = None) -> bytes:
-        """An image of accelerator memory with the state tensors as they are on the chip, and zeros elsewhere."""
+    def read(self, tensors: Iterable[Tensor]) -> bytes:
+        """An image of accelerator memory with these tensors as they are on the chip, and zeros elsewhere."""
         image = bytearray(self.workload.layout.size)
-        spans = self.workload.state_spans()
-        total, done = sum(end - begin for begin, end in spans), 0
-        for begin, end in spans:
+        for begin, end in joined_spans(tensors):
             image[begin:end] = self.device.read_memory(begin, end - begin)
-            done += end - begin
-            if progress is not None:
-                progress("read state", done, total)
         return bytes(image)
 
     def test(self, progress: Progress) -> Statistics | None:

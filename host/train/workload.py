@@ -31,13 +31,15 @@ class Workload(ABC):
     """A model, its data and its schedule, as memory contents and runs.
 
     name: for the command line. layout: the memory map. state: tensors that training changes and that a checkpoint
-    has; everything else in memory is made from the data, the seed, and them. statistics: address of the loss
+    has; everything else in memory is made from the data, the seed, and them. model: tensors that `evaluate` needs.
+    statistics: address of the loss
     statistics. hyperparameters: what the constructor takes, integers and strings alone. epochs, steps: planned.
     """
 
     name: str
     layout: Layout
     state: Sequence[Tensor]
+    model: Sequence[Tensor]
     statistics: int
     hyperparameters: Mapping[str, int]
     epochs: int
@@ -66,11 +68,7 @@ class Workload(ABC):
 
     @abstractmethod
     def evaluate(self, image: NDArray[np.uint8]) -> dict[str, float]:
-        """Scores on the held-out data of the model in a memory image that has the state tensors."""
-
-    def state_spans(self) -> list[tuple[int, int]]:
-        """Stretches of memory that hold the state."""
-        return joined_spans(self.state)
+        """Scores on the held-out data of the model in a memory image."""
 
     def state_tensors(self, image: bytes) -> dict[str, NDArray[Any]]:
         """The state in a memory image."""
@@ -85,7 +83,7 @@ class Workload(ABC):
             if value is None or value.shape != (tensor.rows, tensor.columns) or value.dtype != np.dtype(tensor.dtype):
                 raise ValueError(f"the checkpoint has no tensor {tensor.name} of the right shape and type")
             tensor.view(image)[:] = value
-        return [(begin, image[begin:end].tobytes()) for begin, end in self.state_spans()]
+        return [(begin, image[begin:end].tobytes()) for begin, end in joined_spans(self.state)]
 
 
 def nonzero_records(image: NDArray[np.uint8], chunk: int = 1024) -> Records:

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from host.cli import run
-from host.digits import load_data
 from host.errors import LivetrapError
+from host.train.digits import load_data
 
 
 @pytest.mark.parametrize("command", [["sim"], ["info", "--port", "sim"], ["demo"]])
@@ -22,5 +22,5 @@ def test_without_the_emulator(
 
 def test_without_the_demonstrations_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(LivetrapError, match=r"run pip install '\.\[demo\]' in livetrap's repository$"):
+    with pytest.raises(LivetrapError, match=r"run pip install '\.\[train\]' in livetrap's repository$"):
         load_data()
