@@ -85,6 +85,13 @@ def test_every_height_of_a_band(k):
 
 
 @pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("epilogue", (Flag(0), Flag.UPDATE | Flag.MOMENTUM))
+def test_bands_of_a_single_block(array, epilogue):
+    """With n = 8 a band needs one panel of B only: nothing but A's own halves holds the loader back."""
+    run(array, gemm(96, 8, MAX_K, epilogue, shift=9, decay=3, rate=2), noise(12), stall=0.2)
+
+
+@pytest.mark.parametrize("array", ARRAYS)
 @pytest.mark.parametrize("value", (0x80, 0x7F, 0x00))
 def test_extremes_of_operands(array, value):
     image = bytes([value]) * (8 * WORDS)
@@ -155,10 +162,17 @@ def test_macs_are_counted():
         assert total == 24 * 16 * 40
 
 
+STEP = Flag.UPDATE | Flag.MOMENTUM | Flag.TRANSPOSE_A
 CYCLES = {
     "64x64x64 store": (gemm(64, 64, 64, shift=7), 4257, 2048),
     "8x8x8 store": (gemm(8, 8, 8), 49, 24),
+    "128x64x64 store": (gemm(128, 64, 64, shift=7), 8353, 4096),
+    "128x16x64 store": (gemm(128, 16, 64, shift=7), 2209, 1792),
+    "128x64x16 mask": (gemm(128, 64, 16, Flag.MASK | Flag.TRANSPOSE_B, shift=7), 2818, 2816),
+    "64x64x128 update": (gemm(64, 64, 128, STEP, shift=7, decay=3, rate=4), 8834, 7680),
+    "64x16x128 update": (gemm(64, 16, 128, STEP, shift=7, decay=3, rate=4), 2785, 2688),
 }
+"""Cycles and accesses of two cubes, and of the products in a training step of 128 rows, 64 - 64 - 16 wide."""
 
 
 @pytest.mark.parametrize("name", CYCLES)

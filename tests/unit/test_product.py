@@ -125,6 +125,13 @@ def test_every_height_of_a_band(array, k):
 
 
 @pytest.mark.parametrize("array", ARRAYS)
+def test_bands_of_a_single_block(array):
+    """With n = 8 a band needs one panel of B only: nothing but A's own halves holds the loader back."""
+    for form in range(4):
+        check(array, described(96, 8, MAX_K, form), noise(form), 0.0, 0.9)
+
+
+@pytest.mark.parametrize("array", ARRAYS)
 def test_the_largest_sum(array):
     """256 times -128 x -128, which is 2**22, and the least, of -128 x 127."""
     for second, value in ((0x80, 1 << 22), (0x7F, -128 * 127 * MAX_K)):
