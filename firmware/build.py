@@ -42,9 +42,8 @@ LIBRARY = (
 )  # fmt: skip
 """Sources in lib/ that do not need the chip, given a model of its registers."""
 APPLICATION = (
-    "application", "certificate", "dispatch", "evidence", "evidence_commands", "ingest", "accelerator_commands",
-    "memory_commands",
-    "os_commands", "request",
+    "application", "certificate", "dispatch", "evidence", "evidence_commands", "ingest",
+    "memory_commands", "os_commands", "request", "accelerator_commands",
 )  # fmt: skip
 """Sources in app/, likewise."""
 

@@ -282,8 +282,8 @@ def test_sim_ends_at_its_cycle_limit_and_names_what_is_wrong(livetrap: Livetrap)
 def test_demo(tmp_path: Path, livetrap: Livetrap) -> None:
     code, out, err = livetrap("demo", "--keep", tmp_path / "kept")
     assert code == 0, err
-    assert "weights of epoch 8" in out and "in the middle of an upload" in out
-    assert out.count("rejected (exit code 1)") == 2
+    assert "step 40 of the transcript, descriptor 400" in out and "another memory" not in out
+    assert out.count("rejected (exit code 1)") == 3
     kept = tmp_path / "kept"
     assert livetrap("verify", kept / "evidence", "--maker", kept / "maker.pub")[0] == 0
     failed(livetrap("demo", "--keep", kept), 2, "not empty")

@@ -10,6 +10,7 @@ from formats.statement import Cause, Kind
 from host.device import Device
 from host.errors import LinkError, LinkTimeout, LivetrapError, PortBusy, PortLost
 from host.evidence import records
+from host.evidence.replay import Position, Replay
 from host.evidence.statement import parse
 from host.link.frame import encode
 from host.link.message import ChipRefusal, Message, Operation
@@ -230,7 +231,7 @@ def test_the_record_is_what_the_chip_took(served: Served, tmp_path: Path) -> Non
     assert {boot: len(items) for boot, items in boots.items()} == {1: 6, 2: 1}
     for boot, chip in ((1, first), (2, served.chip.chip)):
         assert inputs_digest(boots[boot]) == chip.inputs
-        assert records.replay(boots[boot], chip.records, 0, len(chip.memory)) == chip.memory
+        assert Replay(boots[boot], len(chip.memory)).to(Position(chip.records, 0, 0)).memory == chip.memory
 
 
 def test_the_record_survives_a_link_that_fails(served: Served, tmp_path: Path) -> None:
