@@ -438,7 +438,8 @@ def test_a_chip_that_cannot_prove_its_key_is_not_certified(
 
 
 @pytest.mark.parametrize(
-    "command", ["sim", "ports", "info", "load", "snapshot", "trigger", "reset", "pull", "verify", "disclose", "demo"]
+    "command",
+    ["sim", "ports", "info", "load", "train", "snapshot", "trigger", "reset", "pull", "verify", "disclose", "demo"],
 )
 def test_help_has_examples(command: str, livetrap: Livetrap) -> None:
     code, out, _ = livetrap(command, "--help")
