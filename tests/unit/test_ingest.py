@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from formats.descriptor import Run
 from formats.records import Record, RecordKind
 from rtl.config import CONFIGS
 from rtl.io.ingest import Ingest
@@ -181,3 +182,97 @@ def test_surplus_data_and_reads_are_refused():
     ingest.finish()
     assert ingest.push(4) == "err"
     assert ingest.inputs == inputs_digest([Record(RecordKind.WRITE, 0, bytes([1, 0, 0, 0, 2, 0, 0, 0]))])
+
+
+RUN = Run(3, 5, 4096, 8192)
+
+
+def run_record(run: Run = RUN, address: int = 64) -> Record:
+    return Record(RecordKind.RUN, address, run.encode())
+
+
+def started(ingest: IngestUnderTest) -> dict[str, int]:
+    names = ("address", "count", "iterations", "open_begin", "open_end")
+    return {name: ingest.block.get(f"run__{name}") for name in names}
+
+
+def test_a_run_starts_when_its_record_completes():
+    ingest, starts = IngestUnderTest(11), []
+    record = run_record()
+    assert ingest.start(record.kind, record.address, len(record.payload))
+    for at in range(0, len(record.payload), 4):
+        assert ingest.push(int.from_bytes(record.payload[at : at + 4], "little")) == "ack"
+    for _ in range(3000):
+        starts.append((ingest.block.get("run__start"), ingest.block.get("records")))
+        ingest.cycle()
+    assert [at for at in starts if at[0]] == [(1, 0)], "in the cycle before the count of records changes"
+    assert started(ingest) == {"address": 64, "count": 3, "iterations": 5, "open_begin": 4096, "open_end": 8192}
+    assert ingest.inputs == inputs_digest([run_record()])
+    ingest.take(Record(RecordKind.WRITE, 0, bytes(8)))
+    assert started(ingest)["address"] == 64, "held while other records come in"
+
+
+def waits(ingest: IngestUnderTest, record: Record) -> bool:
+    """What the status says before a record is begun, and while it is held back."""
+    ingest.write("kind", record.kind)
+    ingest.write("address", record.address)
+    ingest.write("length", len(record.payload))
+    return bool(ingest.read("status") >> 2 & 1)
+
+
+@pytest.mark.parametrize(
+    "record, expected",
+    (
+        (Record(RecordKind.WRITE, 4096, bytes(16)), False),
+        (Record(RecordKind.WRITE, 8176, bytes(16)), False),
+        (Record(RecordKind.WRITE, 4088, bytes(16)), True),
+        (Record(RecordKind.WRITE, 8184, bytes(16)), True),
+        (Record(RecordKind.WRITE, 0, bytes(8)), True),
+        (Record(RecordKind.TRIGGER_RATE, 0, bytes(8)), False),
+        (run_record(), True),
+    ),
+)
+def test_what_waits_for_a_run(record, expected):
+    ingest = IngestUnderTest(12)
+    ingest.take(run_record())
+    assert not waits(ingest, record)
+    ingest.block.set("running", 1)
+    assert waits(ingest, record) is expected
+    if not expected:
+        ingest.take(record)
+        assert ingest.inputs == inputs_digest([run_record(), record])
+        return
+    assert ingest.start(record.kind, record.address, len(record.payload))
+    ingest.block.set_all({"data_bus__cyc": 1, "data_bus__stb": 1, "data_bus__we": 1, "data_bus__sel": 15})
+    ingest.block.set("data_bus__dat_w", int.from_bytes(record.payload[:4], "little"))
+    for _ in range(500):
+        ingest.cycle()
+        assert not ingest.block.get("data_bus__ack") and not ingest.block.get("data_bus__err")
+    assert not ingest.trace, "nothing was written while the run went on"
+    ingest.block.set_all({"data_bus__cyc": 0, "data_bus__stb": 0, "running": 0})
+    for at in range(0, len(record.payload), 4):
+        assert ingest.push(int.from_bytes(record.payload[at : at + 4], "little")) == "ack"
+    ingest.finish()
+    assert ingest.inputs == inputs_digest([run_record(), record])
+
+
+def test_no_run_begins_while_the_accelerator_is_stopped():
+    ingest = IngestUnderTest(13)
+    ingest.block.set("stopped", 1)
+    assert not ingest.start(RecordKind.RUN, 64, 16)
+    ingest.take(Record(RecordKind.WRITE, 0, bytes(8)))
+    ingest.block.set_all({"stopped": 0, "running": 1})
+    assert ingest.start(RecordKind.RUN, 64, 16)
+    ingest.block.set_all({"stopped": 1, "running": 0})
+    for _ in range(4):
+        ingest.cycle()
+    assert ingest.read("status") & 3 == 2, "rejected when the run that it waited for had stopped"
+    assert ingest.push(0) == "err"
+    assert ingest.read("records", 8) == 1 and ingest.inputs == inputs_digest([Record(RecordKind.WRITE, 0, bytes(8))])
+
+
+@pytest.mark.parametrize("length", (8, 24, 12))
+def test_malformed_runs_are_rejected(length):
+    ingest = IngestUnderTest(14)
+    assert not ingest.start(RecordKind.RUN, 64, length)
+    assert not ingest.start(RecordKind.RUN, 60, 16)
