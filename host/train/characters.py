@@ -8,18 +8,19 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from formats.descriptor import DESCRIPTOR_BYTES, STATISTICS_BYTES, Descriptor, Flag, Operand, Run
+from formats.descriptor import STATISTICS_BYTES, Descriptor, Flag, Operand
 from formats.hashing import WORD_BYTES
 from host.errors import LivetrapError
 from sim.golden.arithmetic import round_shift, saturate
 from sim.golden.keccak import shake256
 
 from . import program
+from .batches import INDEX_BYTES, BatchWorkload
 from .digits import NEEDS_SCIKIT_LEARN
 from .layout import Layout, Tensor
 from .program import Rate
-from .seed import initial_weights, order
-from .workload import PlannedRun, Records, Workload, nonzero_records
+from .seed import initial_weights
+from .workload import PlannedRun, Records, nonzero_records
 
 SYMBOLS = " abcdefghijklmnopqrstuvwxyz.,-0*"
 """0 stands for any digit, * for any other character."""
@@ -29,7 +30,6 @@ TEXT_DIGEST = "bd11dec2a30b2beb93990c5c4319c532"
 TEST_SHARE = 10
 """The last one in so many characters is kept for testing."""
 
-INDEX_BYTES = 2
 FRACTION = 3
 """Bits behind the binary point of a logit."""
 
@@ -81,7 +81,7 @@ def bigram_bits(train: NDArray[np.uint8], test: NDArray[np.uint8]) -> float:
     return min(bits(2.0**power) for power in range(-8, 3))
 
 
-class Characters(Workload):
+class Characters(BatchWorkload):
     """`context` symbols -> embeddings -> hidden (ReLU) -> the next symbol; softmax cross-entropy, momentum.
 
     context + 1, `dimension` (of an embedding), hidden and batch are multiples of 8. steps_per_run: of a planned run.
@@ -114,20 +114,14 @@ class Characters(Workload):
         self.shift, self.embedding_shift, self.slow_after = shift, embedding_shift, slow_after
         text = load_text()
         self.train_text, self.test_text = np.split(text, [len(text) - len(text) // TEST_SHARE])
-        self.windows = len(self.train_text) - context
-        self.steps_per_epoch = self.windows // batch
+        self.population = len(self.train_text) - context
         self.steps = epochs * self.steps_per_epoch
         self._place(memory)
 
     def _place(self, memory: int) -> None:
         layout = self.layout = Layout(memory)
         symbols, width = len(SYMBOLS), self.context * self.dimension
-        self.descriptor_count = 11 + 2 * self.context
-        self.programs_at = [
-            layout.place(f"program {which}", self.descriptor_count, DESCRIPTOR_BYTES, "uint8") for which in "AB"
-        ]
-        list_bytes = self.steps_per_run * self.batch * INDEX_BYTES
-        self.lists = [layout.place(f"indices {which}", 1, list_bytes, "uint8") for which in "AB"]
+        self.place_programs(layout, 11 + 2 * self.context)
         self.sums = layout.place("statistics", 1, STATISTICS_BYTES, "uint8")
         self.embedding = program.place_parameter(layout, "embedding", symbols, self.dimension)
         self.first = program.place_parameter(layout, "first", width, self.hidden)
@@ -153,7 +147,7 @@ class Characters(Workload):
     def examples(self) -> Sequence[bytes]:
         """Each window of the training text: its context, and the symbol behind it."""
         data = self.train_text.tobytes()
-        return [data[at : at + self.context + 1] for at in range(self.windows)]
+        return [data[at : at + self.context + 1] for at in range(self.population)]
 
     def initial_records(self, seed: bytes) -> Records:
         """All but the zeros."""
@@ -173,14 +167,14 @@ class Characters(Workload):
 
     def programs(self, epoch: int) -> Records:
         """One for each list of indices; steps become smaller after `slow_after` epochs."""
-        slower = (epoch - 1) // self.slow_after
+        slower = self.slower(epoch)
         rate, embedding_rate = Rate(self.shift + slower), Rate(self.embedding_shift + slower)
         programs = []
         for at, indices in zip(self.programs_at, self.lists, strict=True):
             descriptors = [
                 program.gather(
                     Operand(self.text.address, 1),
-                    self.windows,
+                    self.population,
                     Operand(indices.address),
                     1,
                     self.batch,
@@ -226,22 +220,6 @@ class Characters(Workload):
                 "", whole.address + place * self.dimension, self.batch, self.dimension, whole.stride, "int8"
             )
             yield program.update(self.selected, part, self.embedding, rate, mark=place == self.context - 1)
-
-    def runs(self, seed: bytes) -> Iterator[PlannedRun]:
-        """Lists of indices take turns: while a run reads one, the other is written."""
-        turn = 0
-        for epoch in range(1, self.epochs + 1):
-            indices = order(seed, f"order of epoch {epoch}", self.windows).astype("<u2")
-            changed = self.programs(epoch) if epoch > 1 and (epoch - 1) % self.slow_after == 0 else []
-            for first in range(0, self.steps_per_epoch, self.steps_per_run):
-                steps = min(self.steps_per_run, self.steps_per_epoch - first)
-                batches = indices[first * self.batch : (first + steps) * self.batch].tobytes()
-                here, there = self.lists[turn], self.lists[1 - turn]
-                run = Run(self.descriptor_count, steps, there.address, there.end)
-                yield PlannedRun(
-                    [*changed, (here.address, batches)], self.programs_at[turn].address, run, steps, epoch
-                )
-                changed, turn = [], 1 - turn
 
     def test_runs(self) -> Iterator[PlannedRun]:
         """None: bits per character are computed by the host, from logits as the chip would compute them."""

@@ -13,10 +13,11 @@ from host.errors import LivetrapError
 from sim.golden.arithmetic import round_shift, saturate
 
 from . import program
+from .batches import INDEX_BYTES, BatchWorkload
 from .layout import Layout
 from .program import Rate
-from .seed import initial_weights, order
-from .workload import PlannedRun, Records, Workload, nonzero_records
+from .seed import initial_weights
+from .workload import PlannedRun, Records, nonzero_records
 
 PIXELS, DIGITS, LOGITS = 64, 10, 16
 TEST_SHARE = 4
@@ -25,7 +26,6 @@ TEST_SHARE = 4
 ROW_BYTES = PIXELS // 2 + 1
 """Of an example on the chip: pixels as nibbles, and the digit."""
 
-INDEX_BYTES = 2
 FRACTION = 3
 """Bits behind the binary point of a logit."""
 
@@ -69,7 +69,7 @@ def packed_rows(images: NDArray[np.uint8], digits: NDArray[np.uint8]) -> NDArray
     return np.concatenate([nibbles, digits[:, None]], axis=1)
 
 
-class Digits(Workload):
+class Digits(BatchWorkload):
     """64 pixels -> hidden (ReLU) -> 10 digits, softmax cross-entropy, momentum.
 
     hidden: a multiple of 8. batch: rows of a step, a multiple of 8. steps_per_run: of a planned run. shift: of
@@ -95,17 +95,14 @@ class Digits(Workload):
         self.epochs, self.batch, self.hidden = epochs, batch, hidden
         self.steps_per_run, self.shift, self.slow_after = steps_per_run, shift, slow_after
         self.data = load_data()
-        self.rows = len(self.data.train_digits)
-        self.steps_per_epoch = self.rows // batch
+        self.population = len(self.data.train_digits)
         self.steps = epochs * self.steps_per_epoch
         self._place(memory)
 
     def _place(self, memory: int) -> None:
         layout = self.layout = Layout(memory)
-        list_bytes = self.steps_per_run * self.batch * INDEX_BYTES
-        self.programs_at = [layout.place(f"program {which}", 10, DESCRIPTOR_BYTES, "uint8") for which in "AB"]
+        self.place_programs(layout, 10)
         self.test_program_at = layout.place("test program", 3, DESCRIPTOR_BYTES, "uint8")
-        self.lists = [layout.place(f"indices {which}", 1, list_bytes, "uint8") for which in "AB"]
         sums = layout.place("statistics", 1, STATISTICS_BYTES, "uint8")
         self.first = program.place_parameter(layout, "first", PIXELS, self.hidden)
         self.first_bias = program.place_parameter(layout, "first bias", WORD_BYTES, self.hidden)
@@ -118,7 +115,7 @@ class Digits(Workload):
         self.outputs_gradient = layout.place("hidden gradient", self.batch, self.hidden)
         self.logits = layout.place("logits", self.batch, LOGITS)
         # A word at a row's last byte is read whole.
-        self.table = layout.place("examples", self.rows, ROW_BYTES, "uint8", extra=WORD_BYTES)
+        self.table = layout.place("examples", self.population, ROW_BYTES, "uint8", extra=WORD_BYTES)
         self.statistics = sums.address
         self.statistics_tensor = sums
         parameters = (self.first, self.first_bias, self.second, self.second_bias)
@@ -155,7 +152,7 @@ class Digits(Workload):
 
     def programs(self, epoch: int) -> Records:
         """One for each list of indices; steps become smaller after `slow_after` epochs."""
-        rate = Rate(self.shift + (epoch - 1) // self.slow_after)
+        rate = Rate(self.shift + self.slower(epoch))
         step = INDEX_BYTES * self.batch
         programs = []
         for at, indices in zip(self.programs_at, self.lists, strict=True):
@@ -165,7 +162,7 @@ class Digits(Workload):
             descriptors = [
                 program.gather(
                     table,
-                    self.rows,
+                    self.population,
                     batch,
                     1,
                     self.batch,
@@ -174,7 +171,7 @@ class Digits(Workload):
                     advance=step,
                 ),
                 program.gather(
-                    labels, self.rows, batch, 1, self.batch, self.labels, flags=Flag.INDEX16, advance=step
+                    labels, self.population, batch, 1, self.batch, self.labels, flags=Flag.INDEX16, advance=step
                 ),
                 *self._forward(),
                 program.backward(self.logits, self.second.weights, self.outputs_gradient, 7, self.outputs),
@@ -185,22 +182,6 @@ class Digits(Workload):
             ]
             programs.append((at.address, program.encode(descriptors)))
         return programs
-
-    def runs(self, seed: bytes) -> Iterator[PlannedRun]:
-        """Lists of indices take turns: while a run reads one, the other is written."""
-        turn = 0
-        for epoch in range(1, self.epochs + 1):
-            indices = order(seed, f"order of epoch {epoch}", self.rows).astype("<u2")
-            changed = self.programs(epoch) if epoch > 1 and (epoch - 1) % self.slow_after == 0 else []
-            for first in range(0, self.steps_per_epoch, self.steps_per_run):
-                steps = min(self.steps_per_run, self.steps_per_epoch - first)
-                batches = indices[first * self.batch : (first + steps) * self.batch].tobytes()
-                here, there = self.lists[turn], self.lists[1 - turn]
-                run = Run(self.programs_at[turn].rows, steps, there.address, there.end)
-                yield PlannedRun(
-                    [*changed, (here.address, batches)], self.programs_at[turn].address, run, steps, epoch
-                )
-                changed, turn = [], 1 - turn
 
     def test_runs(self) -> Iterator[PlannedRun]:
         """The test images, a batch at a time, written to where a batch is gathered."""

@@ -23,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from formats.hashing import DIGEST_BYTES, Domain
+from formats.hashing import Domain
 from host.errors import EvidenceError
 from sim.golden.keccak import turboshake128
 
@@ -227,9 +227,3 @@ class Transcript:
             raise EvidenceError(f"{self.path / checkpoint.file}: {error}") from error
         return tensors
 
-
-def salt_key_of(data: bytes) -> bytes:
-    """A salt key as a file or option holds it. Raises ValueError unless it has 32 bytes."""
-    if len(data) != DIGEST_BYTES:
-        raise ValueError(f"a salt key has {DIGEST_BYTES} bytes, not {len(data)}")
-    return data

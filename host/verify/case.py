@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from host.errors import FieldError
 from host.evidence.certificate import Certificate
 from host.evidence.folder import Evidence
 from host.evidence.records import LoadRecord
@@ -37,3 +38,13 @@ class Case:
 def name_of(seq: int) -> str:
     """How a statement is called in every message."""
     return f"statement {seq}"
+
+
+def finding(error: FieldError, seq: int) -> FieldError:
+    """A finding about the record, in the name of the statement that it does not lead to."""
+    if error.subject == name_of(seq):
+        return error
+    if error.field == "descriptor":
+        return FieldError(name_of(seq), error.field, error.expected, error.found)
+    found = f"{error.subject} with {error.field} {error.found}"
+    return FieldError(name_of(seq), "position", f"a record with {error.field} {error.expected}", found)

@@ -2,22 +2,25 @@
 
 from collections.abc import Iterator
 
+from formats.records import RecordKind
 from formats.statement import Kind
 from host.errors import FieldError
+from host.evidence.replay import Moment
 from host.evidence.statement import Statement
 
-from .case import Case, name_of
-from .replays import Replays
+from .case import Case, finding, name_of
+from .replays import Replays, position_of
 from .report import Check, rejected, verified
 
 COUNTERS = "counters"
 
 
 def check_counters(case: Case, replays: Replays) -> Iterator[Check]:
-    """Steps and multiply-accumulates of every statement whose boot the record re-executes.
+    """Steps, descriptors and multiply-accumulates of every statement up to which the record is re-executed.
 
     Multiply-accumulates are counted over the chip's life: what a boot added is the difference to its first statement.
-    At a boundary they are exact; while a descriptor is in progress, at most its own may have come on top.
+    At a boundary they are exact; while a descriptor is in progress, at most its own may have come on top. From one
+    boot to the next they stay, if the record has nothing more to execute after the last statement.
     """
     first: dict[int, Statement] = {}
     for seq, statement in case.in_order:
@@ -25,19 +28,47 @@ def check_counters(case: Case, replays: Replays) -> Iterator[Check]:
         moment = replays.get(seq)
         if moment is None or begins.kind is not Kind.BOOT:
             continue
-        if isinstance(moment, FieldError):
-            expected = f"a record whose {moment.field} is {moment.expected}"
-            yield rejected(COUNTERS, FieldError(name_of(seq), "position", expected, moment.found), seq)
-            continue
-        at_boundary = statement.kind is Kind.SNAPSHOT and not statement.forced
-        least = begins.macs + moment.macs
-        most = least + (0 if at_boundary else moment.next_macs)
-        if statement.steps != moment.steps:
-            error = FieldError(name_of(seq), "steps", f"{moment.steps}, as the record gives", str(statement.steps))
-            yield rejected(COUNTERS, error, seq)
-        elif not least <= statement.macs <= most:
-            expected = f"{least}" if least == most else f"{least} to {most}"
-            error = FieldError(name_of(seq), "macs", f"{expected}, as the record gives", str(statement.macs))
+        try:
+            if isinstance(moment, FieldError):
+                raise finding(moment, seq)
+            _compare(statement, begins, moment)
+            if statement is begins:
+                _compare_with_boot_before(case, replays, statement)
+        except FieldError as error:
             yield rejected(COUNTERS, error, seq)
         else:
             yield verified(COUNTERS, "steps and multiply-accumulates are those of the record, re-executed", seq)
+
+
+def _compare(statement: Statement, begins: Statement, moment: Moment) -> None:
+    if statement.steps != moment.steps:
+        expected = f"{moment.steps}, as the record gives"
+        raise FieldError(name_of(statement.seq), "steps", expected, str(statement.steps))
+    at_boundary = statement.kind is Kind.SNAPSHOT and not statement.forced
+    least = begins.macs + moment.macs
+    most = least + (0 if at_boundary else moment.next_macs)
+    if not least <= statement.macs <= most:
+        expected = f"{least}" if least == most else f"{least} to {most}"
+        raise FieldError(name_of(statement.seq), "macs", f"{expected}, as the record gives", str(statement.macs))
+
+
+def _compare_with_boot_before(case: Case, replays: Replays, begins: Statement) -> None:
+    """Raises FieldError when more was computed since the last statement before this boot than the record has."""
+    assert case.record is not None
+    before = [each for seq, each in case.in_order if seq < begins.seq and isinstance(replays.get(seq), Moment)]
+    if not before:
+        return
+    last = max(before, key=lambda each: (each.bootcount, position_of(each)))
+    moment = replays[last.seq]
+    assert isinstance(moment, Moment)
+    later = [
+        record
+        for boot, records in case.record.boots.items()
+        if last.bootcount <= boot < begins.bootcount
+        for record in records[last.records if boot == last.bootcount else 0 :]
+    ]
+    if moment.running or any(record.kind is RecordKind.RUN for record in later):
+        return
+    if begins.macs != last.macs:
+        expected = f"{last.macs}, as the record has no run after statement {last.seq}"
+        raise FieldError(name_of(begins.seq), "macs", expected, str(begins.macs))

@@ -11,7 +11,7 @@ from host.evidence.folder import Evidence
 from host.evidence.records import LoadRecord
 from sim.golden.ingest import NO_INPUTS, folded
 
-from .case import Case, name_of
+from .case import Case, finding, name_of
 from .report import Check, not_asked, rejected, unchecked, verified
 
 RECORD, INPUTS = "record", "inputs"
@@ -52,7 +52,7 @@ def check_inputs(case: Case) -> Iterator[Check]:
                 reason = f"{expected.hex()} over {statement.records} records"
                 raise FieldError(name_of(seq), "inputs", reason, statement.inputs.hex())
         except FieldError as error:
-            yield rejected(INPUTS, _of_statement(error, seq), seq)
+            yield rejected(INPUTS, finding(error, seq), seq)
             continue
         yield verified(INPUTS, "the digest is the record's, at the statement's position in it", seq)
 
@@ -71,11 +71,3 @@ def trigger_rates(case: Case) -> dict[int, int | None]:
             before = [change.rate for change in records.rates(boot) if change.record <= statement.records]
             rates[seq] = before[-1] if before else None
     return rates
-
-
-def _of_statement(error: FieldError, seq: int) -> FieldError:
-    """The same finding, in the name of the statement that shows it."""
-    if error.subject == name_of(seq):
-        return error
-    found = f"{error.subject} with {error.field} {error.found}"
-    return FieldError(name_of(seq), "position", f"a record with {error.field} {error.expected}", found)

@@ -9,7 +9,7 @@ from host.evidence import cbor
 from host.evidence.statement import Statement
 from sim.golden.merkle import inclusion_proof, leaf_digest, leaf_digests, root_from_proof, snapshot_root, tree_root
 
-from .case import Case, name_of
+from .case import Case, finding, name_of
 from .replays import Replays
 from .report import Check, not_asked, rejected, unchecked, verified
 
@@ -19,8 +19,8 @@ PAGES, REPLAY, PROOF, ROOT = "root from pages", "root from record", "page by pro
 def check_roots(case: Case, replays: Replays) -> Iterator[Check]:
     """For each snapshot: every way there is to its root. With single pages asked for, only those.
 
-    replays: of the statements, from the record.
-    A statement that the chip's key did not sign is left alone: nobody vouches for the sizes in it.
+    replays: of the statements, from the record. A statement that the chip's key did not sign is left alone: nobody
+    vouches for the sizes in it.
     """
     for seq, statement in case.in_order:
         if statement.kind is not Kind.SNAPSHOT:
@@ -59,13 +59,12 @@ def _absent(case: Case) -> Iterator[Check]:
 def _replayed(statement: Statement, replays: Replays) -> bytes | None:
     """The memory that the record gives at the statement's position.
 
-    None without a record of this boot, or when a descriptor was interrupted. Raises FieldError when the record
-    does not lead to the position.
+    None without a record that the statement's `inputs` are of, or when a descriptor was interrupted. Raises
+    FieldError when the record does not lead to the position.
     """
     moment = replays.get(statement.seq)
     if isinstance(moment, FieldError):
-        expected = f"a record whose {moment.field} is {moment.expected}"
-        raise FieldError(name_of(statement.seq), "position", expected, moment.found) from moment
+        raise finding(moment, statement.seq) from moment
     return None if moment is None or statement.forced else moment.memory
 
 
@@ -99,8 +98,8 @@ def _whole(case: Case, statement: Statement, image: bytes | None) -> Iterator[Ch
     if len(pages) == statement.pages or (proofs and not bare):
         return
     if image is None:
-        missing = [page for page in range(statement.pages) if page not in pages]
-        reason = f"{len(missing)} of {statement.pages} pages are missing, and there is no record that gives them"
+        missing = statement.pages - len(pages)
+        reason = f"{missing} of {statement.pages} pages are missing, and there is no record that gives them"
         yield unchecked(PAGES, reason, seq)
 
 

@@ -13,6 +13,9 @@ from .report import Check, rejected, verified
 
 RULES = "rules"
 
+ADDRESSABLE_BYTES = 1 << 32
+"""Addresses of records and operands have 32 bits."""
+
 Finding = tuple[str, str, str]
 """Field, what was expected, what was found."""
 
@@ -88,14 +91,31 @@ def _geometry(statement: Statement) -> Iterator[Finding]:
         yield "pages", "at least 1", "0"
     if statement.page_size == 0 or statement.page_size % WORD_BYTES:
         yield "page_size", f"a multiple of {WORD_BYTES}", str(statement.page_size)
+    if statement.pages * statement.page_size > ADDRESSABLE_BYTES:
+        expected = f"a region of at most {ADDRESSABLE_BYTES} bytes"
+        yield "pages", expected, f"{statement.pages} of {statement.page_size} bytes"
 
 
 def _nothing_came_in(statement: Statement) -> Iterator[Finding]:
     if statement.records == 0 and statement.inputs != ZEROS:
         yield "inputs", "zeros, as no record was completed", statement.inputs.hex()
+    if statement.records == 0 and statement.descriptor:
+        yield "descriptor", "0, as no record was completed", str(statement.descriptor)
 
 
-_ALONE: tuple[Callable[[Statement], Iterator[Finding]], ...] = (_kind_and_cause, _nonce, _geometry, _nothing_came_in)
+def _steps(statement: Statement) -> Iterator[Finding]:
+    if statement.steps > statement.descriptor:
+        expected = f"at most {statement.descriptor}, as so many descriptors were completed"
+        yield "steps", expected, str(statement.steps)
+
+
+_ALONE: tuple[Callable[[Statement], Iterator[Finding]], ...] = (
+    _kind_and_cause,
+    _nonce,
+    _geometry,
+    _nothing_came_in,
+    _steps,
+)
 
 
 def _begins_boot(statement: Statement, previous: Statement | None) -> Iterator[Finding]:
@@ -107,6 +127,8 @@ def _begins_boot(statement: Statement, previous: Statement | None) -> Iterator[F
     for name in ("records", "words", "steps", "descriptor"):
         if value := getattr(statement, name):
             yield name, "0, as a boot clears it", str(value)
+    if statement.seq == 0 and statement.macs:
+        yield "macs", "0, as nothing was computed before the first statement", str(statement.macs)
     if previous is not None and statement.macs < previous.macs:
         yield "macs", f"at least {previous.macs}, as in statement {previous.seq}", str(statement.macs)
 
@@ -150,6 +172,10 @@ def _backwards(earlier: Statement, later: Statement) -> Iterator[Finding]:
         before, after = getattr(earlier, name), getattr(later, name)
         if after < before:
             yield name, f"at least {before}, as in statement {earlier.seq}", str(after)
+    most = earlier.steps + later.descriptor - earlier.descriptor
+    if later.steps > most and later.descriptor >= earlier.descriptor:
+        expected = f"at most {most}, as that is {most - earlier.steps} descriptors after statement {earlier.seq}"
+        yield "steps", expected, str(later.steps)
     if later.records == earlier.records:
         if later.words < earlier.words:
             yield "words", f"at least {earlier.words}, as in statement {earlier.seq}", str(later.words)

@@ -12,7 +12,7 @@ from .counters import check_counters
 from .identity import check_certificate, check_forks, check_forms, check_signatures
 from .inputs import check_inputs, check_record, trigger_rates
 from .replays import replays
-from .report import Check, Report
+from .report import Check, Report, Verdict
 from .roots import check_roots, not_asked_roots
 from .rules import check_rules
 
@@ -36,8 +36,9 @@ def verify(
     case = Case(evidence, maker_key, certificate, statements, signed, record, tuple(nonces), tuple(pages))
     checks: list[Check] = [certificate_check, *form_checks, *signature_checks]
     checks += [*check_rules(case), *check_seq(case), *check_chain(case), *check_forks(case), *check_challenges(case)]
-    moments = replays(case)
-    checks += [*record_checks, *check_inputs(case), *check_counters(case, moments)]
+    input_checks = list(check_inputs(case))
+    moments = replays(case, {check.statement for check in input_checks if check.verdict is Verdict.VERIFIED})
+    checks += [*record_checks, *input_checks, *check_counters(case, moments)]
     checks += [*check_roots(case, moments), *not_asked_roots(case)]
     snapshots = sum(statement.kind is Kind.SNAPSHOT for statement in statements.values())
     return Report(tuple(checks), len(evidence.statements), snapshots, trigger_rates(case))
