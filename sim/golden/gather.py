@@ -13,7 +13,7 @@ def gather(image: Image, descriptor: Descriptor, iteration: int) -> None:
     m, n, group, flags = descriptor.m, descriptor.n, descriptor.group, descriptor.flags
     width = np.uint16 if flags & Flag.INDEX16 else np.uint8
     indices_at = Operand(descriptor.b.address + iteration * descriptor.advance, descriptor.b.stride)
-    indices = np.minimum(matrix(image, indices_at, m, group, width), descriptor.k - 1).reshape(-1)
+    indices = np.minimum(matrix(image, indices_at, m, group, width).astype(np.uint16), descriptor.k - 1).reshape(-1)
     rows = matrix(image, descriptor.a, descriptor.k, source_row_bytes(descriptor), np.uint8)[indices]
     if flags & Flag.NIBBLES:
         rows = np.stack([rows & 15, rows >> 4], axis=2).reshape(m * group, n) << 3

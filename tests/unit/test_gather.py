@@ -70,6 +70,10 @@ def test_overlapping_windows():
     run(gather(1, 64, 8, 5000, Flag.INDEX16, table=Operand(5, 1), indices=Operand(12000)))
 
 
+def test_a_table_longer_than_byte_indices_reach():
+    run(gather(1, 40, 8, 700, table=Operand(8, 8), indices=Operand(12000)))
+
+
 def test_indices_beyond_the_table_mean_its_last_row():
     image = bytes(range(256)) * (IMAGE // 256)
     for flags in (0, Flag.INDEX16):
