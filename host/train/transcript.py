@@ -226,4 +226,3 @@ class Transcript:
         except SafetensorError as error:
             raise EvidenceError(f"{self.path / checkpoint.file}: {error}") from error
         return tensors
-

@@ -18,8 +18,8 @@ Replays = dict[int, Moment | FieldError]
 def replays(case: Case, explained: Collection[int | None]) -> Replays:
     """Moments of the statements that the chip signed, in one pass over each boot.
 
-    explained: has the seqs of those whose `inputs` are the record's. The others are left out: only of a record that the chip
-    signed is it known that re-executing it takes no more than what the chip did.
+    explained: has the seqs of those whose `inputs` are the record's. The others are left out: only of a record that
+    the chip signed is it known that re-executing it takes no more than what the chip did.
     """
     if case.record is None:
         return {}
