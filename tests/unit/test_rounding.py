@@ -19,12 +19,18 @@ SATURATED = ((17, 16), (34, 16), (33, 8), (9, 8), (8, 8), (8, 16))
 class ShortRounding(wiring.Component):
     """An int16 by every shift at once, constant and variable, and saturation between the widths of SATURATED."""
 
-    value: In(signed(16))
-    offset: In(4)
-    constant: Out(16 * SHIFTS)
-    variable: Out(16)
-    wide: In(signed(34))
-    saturated: Out(signed(16)).array(len(SATURATED))
+    def __init__(self):
+        results = {f"saturated_{before}_{after}": Out(signed(after)) for before, after in SATURATED}
+        super().__init__(
+            {
+                "value": In(signed(16)),
+                "offset": In(4),
+                "constant": Out(16 * SHIFTS),
+                "variable": Out(signed(16)),
+                "wide": In(signed(34)),
+                **results,
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -34,7 +40,8 @@ class ShortRounding(wiring.Component):
             self.constant.eq(Cat(round_shift(self.value, shift) for shift in range(SHIFTS))),
             self.variable.eq(round_shift(self.value, self.offset)),
         ]
-        for (before, after), result in zip(SATURATED, self.saturated, strict=True):
+        for before, after in SATURATED:
+            result = getattr(self, f"saturated_{before}_{after}")
             m.d.comb += result.eq(saturate(self.wide[:before].as_signed(), after))
         return m
 
@@ -50,7 +57,7 @@ def test_every_int16_by_every_shift():
     for index, packed in enumerate(outputs["constant"]):
         assert packed.to_bytes(2 * SHIFTS, "little") == expected[index].astype("<i2").tobytes()
     chosen = expected[np.arange(len(values)), offsets]
-    assert np.array_equal(np.array(outputs["variable"], np.uint16).view(np.int16), chosen)
+    assert outputs["variable"] == chosen.tolist()
 
 
 def test_saturation_at_every_width():
@@ -59,8 +66,8 @@ def test_saturation_at_every_width():
     ends = [sign * (1 << bits) + off for bits in range(34) for sign in (-1, 1) for off in (-2, -1, 0, 1)]
     values = [value for value in ends if -(1 << 33) <= value < 1 << 33]
     values += [source.randrange(-(1 << 33), 1 << 33) >> source.randrange(34) for _ in range(2000)]
-    outputs = block.run({"wide": values}, [f"saturated__{index}" for index in range(len(SATURATED))])
-    for index, (before, after) in enumerate(SATURATED):
+    outputs = block.run({"wide": values}, [f"saturated_{before}_{after}" for before, after in SATURATED])
+    for before, after in SATURATED:
         narrowed = [((value + (1 << before - 1)) & ((1 << before) - 1)) - (1 << before - 1) for value in values]
-        expected = arithmetic.saturate(np.array(narrowed), min(after, before))
-        assert outputs[f"saturated__{index}"] == expected.tolist()
+        expected = arithmetic.saturate(np.array(narrowed), after)
+        assert outputs[f"saturated_{before}_{after}"] == expected.tolist()
