@@ -174,7 +174,7 @@ def run(
     """The whole demonstration on an attached chip that has no certificate yet.
 
     device: opened with the transcript's record. place: folder for the keys, the evidence and copies of it.
-    progress_bar: shows what takes time, and is gone again when anything is said. Raises what the device and the
+    progress_bar: shows what takes time, and makes room when anything is said. Raises what the device and the
     folders raise.
     """
     seconds: dict[str, float] = {}

@@ -4,11 +4,29 @@ import json
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-results = Console(highlight=False, soft_wrap=True)
+
+class Results(Console):
+    """Standard output. beside: the console of a bar that is shown at the moment, if one is.
+
+    On a terminal what is printed then goes through that console, which draws the bar anew below it.
+    """
+
+    beside: Console | None = None
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As Console.print."""
+        if self.beside is not None and self.is_terminal:
+            self.beside.print(*objects, **options)
+        else:
+            super().print(*objects, **options)
+
+
+results = Results(highlight=False, soft_wrap=True)
 remarks = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -51,6 +69,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """A callback (what, done, total) that moves a bar on standard error, where a terminal shows it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=remarks, transient=True, disable=not remarks.is_terminal) as progress:
+        results.beside = None if progress.disable else remarks
         tasks: dict[str, int] = {}
 
         def advance(what: str, done: int, total: int) -> None:
@@ -58,4 +77,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(progress.task_ids[tasks[what]], completed=done, total=total)
 
-        yield advance
+        try:
+            yield advance
+        finally:
+            results.beside = None

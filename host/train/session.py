@@ -185,14 +185,15 @@ class TrainingSession:
         return info
 
     def _restored(self, checkpoint: Checkpoint) -> Records:
-        """The records of a checkpoint's state, and the programs of the epoch that it lies in."""
+        """The records of a checkpoint's state, the lists of both turns, and the programs of its epoch."""
         assert self.transcript is not None
         try:
             state = self.workload.state_records(self.transcript.checkpoint(checkpoint))
         except ValueError as error:
             raise EvidenceError(f"{self.transcript.path / checkpoint.file}: {error}") from error
         done = list(islice(self.workload.runs(self.seed), checkpoint.runs))
-        return [*state, *(self.workload.programs(done[-1].epoch) if done else [])]
+        lists = [record for planned in done[-2:] for record in planned.writes]
+        return [*state, *lists, *(self.workload.programs(done[-1].epoch) if done else [])]
 
     def _open_session(self, info: Info) -> None:
         """Commits before the first record of a boot."""

@@ -157,6 +157,8 @@ class Transcript:
     def open(cls, path: Path) -> tuple[Self, Manifest]:
         """A folder that `create` made and that has a manifest. Raises EvidenceError when it is not whole."""
         transcript = cls(path)
+        if (path / COMMITMENT).exists() and not (path / MANIFEST).exists():
+            raise EvidenceError(f"{path}: interrupted before the first step: begin anew, with another folder")
         try:
             manifest = Manifest.decode(transcript.get(MANIFEST))
         except ValueError as error:
