@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from formats.descriptor import Descriptor, Opcode, Operand, Run
-from host.train.digits import Digits, load_data
+from host.train.digits import load_data
 from host.train.reference import default_seed, initial_memory, train, written
 from host.train.workload import Workload
 from rtl.accel.accelerator import Accelerator
@@ -65,9 +65,8 @@ def gemm_64_cube() -> Executed:
     return execute(written(image, 16384, gemm.encode()), 16384, Run(1))
 
 
-def digits_step() -> tuple[Executed, bytes]:
-    """The first step of the digits workload, and the memory that the golden model has after it."""
-    workload = Digits()
+def first_step(workload: Workload) -> tuple[Executed, bytes]:
+    """The first step of a workload, and the memory that the golden model has after it."""
     seed = default_seed(workload)
     image = initial_memory(workload, seed)
     planned = next(iter(workload.runs(seed)))

@@ -83,18 +83,11 @@ def test_digits_on_the_golden_model() -> None:
     assert (last.statistics.loss, last.statistics.correct) == (96080, 5110)
 
 
-@pytest.mark.slow
-def test_digits_to_the_end() -> None:
-    workload = Digits()
-    *_, last = train(workload, default_seed(workload))
-    assert workload.evaluate(np.frombuffer(last.memory, np.uint8)) == {"accuracy": 436 / 450}
-
-
 def test_characters_beat_the_bigram_table() -> None:
     workload = Characters(epochs=1)
     *_, last = train(workload, default_seed(workload))
     scores = workload.evaluate(np.frombuffer(last.memory, np.uint8))
-    assert scores["bits_per_character"] == pytest.approx(3.4370, abs=5e-5)
+    assert f"{scores['bits_per_character']:.4f}" == "3.4370"
     assert scores["bits_per_character"] < scores["bigram"] - 0.2
 
 
