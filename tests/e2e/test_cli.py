@@ -284,6 +284,7 @@ def test_demo(tmp_path: Path, livetrap: Livetrap) -> None:
     assert code == 0, err
     assert "step 40 of the transcript, descriptor 400" in out and "another memory" not in out
     assert out.count("rejected (exit code 1)") == 3
+    assert "step    40" in out and "held out: accuracy 0.9422" in out, "above 93 % from scratch"
     kept = tmp_path / "kept"
     assert livetrap("verify", kept / "evidence", "--maker", kept / "maker.pub")[0] == 0
     failed(livetrap("demo", "--keep", kept), 2, "not empty")

@@ -102,6 +102,16 @@ def test_the_host_writes_while_the_chip_runs(device: Device) -> None:
     assert device.read_memory(122 * 1024, 64) == bytes(range(64)) == device.read_memory(120 * 1024, 64)
 
 
+def test_counters_over_a_boot(device: Device) -> None:
+    """Multiply-accumulates are counted over the chip's life, the others since its boot."""
+    before = device.counters()
+    assert before.macs and before.steps and before.descriptors
+    device.reset()
+    after, state = device.counters(), device.accelerator()
+    assert (after.macs, after.steps, after.descriptors) == (before.macs, 0, 0)
+    assert (state.busy_cycles, state.stall_cycles, state.busy) == (0, 0, False)
+
+
 def test_a_precommitment_is_signed(device: Device) -> None:
     statement = stated(device, device.precommit(DIGEST))
     assert (statement.kind, statement.digest) == (Kind.PRECOMMIT, DIGEST)

@@ -1,6 +1,7 @@
 """The accelerator against the golden model: runs of random programs, on whole memory images."""
 
 import random
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -18,6 +19,8 @@ CONFIG = CONFIGS["test"]
 SIZE = CONFIG.weight_bytes
 PROGRAM = SIZE - 1024
 """Programs lie at the end of memory, operands below."""
+
+GEMM = Descriptor(Opcode.GEMM, 8, 8, 8, a=Operand(0, 8), b=Operand(512, 8), c=Operand(1024, 8))
 
 
 @cache
@@ -187,7 +190,7 @@ def test_a_run_of_nothing_is_over_at_once(run):
 )
 def test_descriptors_that_cannot_be_fetched(address, run):
     image = image_with(
-        [Descriptor(Opcode.GEMM, 8, 8, 8, c=Operand(1024, 8), b=Operand(512, 8), a=Operand(0, 8))] * 2,
+        [GEMM] * 2,
         random.Random(3),
     )
     machine = Machine(image)
@@ -196,14 +199,28 @@ def test_descriptors_that_cannot_be_fetched(address, run):
     assert outcome.error is AcceleratorError.PROGRAM
 
 
-def test_a_refused_descriptor_stops_the_run_and_touches_nothing():
+REFUSED = {
+    "unknown opcode": (Descriptor(77, 8, 8, 8), AcceleratorError.OPCODE),
+    "flags that exclude each other": (replace(GEMM, flags=Flag.WIDE | Flag.RELU), AcceleratorError.FLAGS),
+    "zero shape": (replace(GEMM, m=0), AcceleratorError.SHAPE),
+    "oversized shape": (replace(GEMM, k=264), AcceleratorError.SHAPE),
+    "misaligned": (replace(GEMM, b=Operand(513, 8)), AcceleratorError.ALIGNMENT),
+    "reads outside memory": (replace(GEMM, a=Operand(SIZE - 56, 8)), AcceleratorError.BOUNDS),
+    "writes outside memory": (replace(GEMM, c=Operand(2**32 - 64, 8)), AcceleratorError.BOUNDS),
+    "result over an operand": (replace(GEMM, c=Operand(56, 8)), AcceleratorError.OVERLAP),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_descriptor_stops_the_run_and_touches_nothing(name):
+    refused, error = REFUSED[name]
     source = random.Random(5)
     good = program(source, 2)
-    image = image_with([*good, Descriptor(77, 8, 8, 8), good[0]], source)
+    image = image_with([*good, refused, good[0]], source)
     machine = Machine(image)
     outcome = machine.run(PROGRAM, Run(4, 5))
     assert outcome == execute_run(image, PROGRAM, Run(4, 5))
-    assert (outcome.descriptors, outcome.error, outcome.at) == (2, AcceleratorError.OPCODE, PROGRAM + 128)
+    assert (outcome.descriptors, outcome.error, outcome.at) == (2, error, PROGRAM + 128)
     for _ in range(50):
         machine.step()
     assert machine.block.get("stopped") and bytes(machine.memory.image) == outcome.memory
@@ -226,9 +243,8 @@ def test_an_iteration_can_be_refused():
 
 
 def test_cycles_between_descriptors_are_exact():
-    gemm = Descriptor(Opcode.GEMM, 8, 8, 8, a=Operand(0, 8), b=Operand(512, 8), c=Operand(1024, 8))
-    assert refusal(gemm, 0, SIZE, Run(1)) is AcceleratorError.NONE
-    machine = Machine(image_with([gemm], random.Random(7)))
+    assert refusal(GEMM, 0, SIZE, Run(1)) is AcceleratorError.NONE
+    machine = Machine(image_with([GEMM], random.Random(7)))
     machine.run(PROGRAM, Run(1, 10))
     assert machine.block.get("busy_cycles") == 10 * (49 + OVERHEAD_CYCLES)
     assert machine.block.get("stall_cycles") == 0
