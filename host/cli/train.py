@@ -9,6 +9,7 @@ import rich_click as click
 
 from formats.hashing import DIGEST_BYTES
 from host.device import Device
+from host.link import emulated_port
 from host.train.commitment import commitment_of, workload_of
 from host.train.follow import Pace, Told, follow
 from host.train.seed import data_digests, run_seed
@@ -115,7 +116,10 @@ def train(
     if as_json:
         print_json(asdict(told))
     if told.interrupted:
-        how = f": continue with livetrap train --resume {transcript.path}" if transcript else ""
+        if port == emulated_port.NAME:
+            how = ": its chip ends with this command; one that 'livetrap sim' starts is there to resume"
+        else:
+            how = f": continue with livetrap train --resume {transcript.path}" if transcript else ""
         notice(f"interrupted behind step {told.steps}{how}")
         return INTERRUPTED
     return 0

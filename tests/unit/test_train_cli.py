@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from host.cli import run as livetrap
+from host.link import emulated_port
 from host.train.digits import Digits
 from host.train.reference import default_seed, train
 from host.train.transcript import Transcript
@@ -141,6 +142,22 @@ def test_ctrl_c_leaves_the_chip_idle_and_the_run_can_go_on(served: Served, tmp_p
     assert livetrap(["train", "--resume", str(tmp_path / "run"), "--port", served.port, "--no-test"]) == 0
     *_, last = train(Digits(epochs=3), default_seed(Digits(epochs=3)))
     assert served.chip.chip.memory == last.memory
+
+
+def test_an_emulated_chip_of_the_command_s_own_is_not_there_to_resume(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulated_port, "NAME", served.port)
+
+    def press(command: int, operation: int) -> None:
+        if served.chip.chip.steps >= 5:
+            served.chip.faults.before = lambda command, operation: None
+            os.kill(os.getpid(), signal.SIGINT)
+
+    served.chip.faults.before = press
+    command = ["train", "digits", "--port", served.port, "--record", str(tmp_path / "run")]
+    assert livetrap(command) == 130
+    assert "its chip ends with this command" in capsys.readouterr().err
 
 
 def test_ctrl_c_while_data_are_loaded(served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
