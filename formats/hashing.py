@@ -37,3 +37,9 @@ class Domain(IntEnum):
     """A firmware image."""
     TRANSCRIPT = 0x07
     """A file of a training transcript."""
+    CONFIGURATION = 0x08
+    """A chip's configuration."""
+    APPROVAL = 0x09
+    """A truncation approval, as the truncate statement's digest names it."""
+    EVENT = 0x0A
+    """An event's record, as the error statement's digest names it."""

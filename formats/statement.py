@@ -25,6 +25,7 @@ class Kind(IntEnum):
     HEAD = 4
     UPDATE = 5
     ERROR = 6
+    TRUNCATE = 7
 
 
 class Cause(IntEnum):
@@ -78,12 +79,12 @@ class Layout:
     @property
     def sig_structure_prefix(self) -> bytes:
         """What stands before the payload in the Sig_structure that is signed (RFC 9052 4.4)."""
-        return b"\x84\x6aSignature1" + _bytes(PROTECTED) + _bytes(b"") + _head(2, len(self.payload))
+        return b"\x84\x6aSignature1" + cbor_bytes(PROTECTED) + cbor_bytes(b"") + cbor_head(2, len(self.payload))
 
     @property
     def statement_prefix(self) -> bytes:
         """What stands before the payload in the COSE_Sign1."""
-        return b"\xd2\x84" + _bytes(PROTECTED) + b"\xa0" + _head(2, len(self.payload))
+        return b"\xd2\x84" + cbor_bytes(PROTECTED) + b"\xa0" + cbor_head(2, len(self.payload))
 
     @property
     def statement_bytes(self) -> int:
@@ -91,8 +92,8 @@ class Layout:
         return len(self.statement_prefix) + len(self.payload) + 2 + SIGNATURE_BYTES
 
 
-def _head(major: int, value: int) -> bytes:
-    """A CBOR initial byte with its argument, in the shortest form (RFC 8949 4.2.1)."""
+def cbor_head(major: int, value: int) -> bytes:
+    """A CBOR initial byte with its argument, in the shortest form (RFC 8949 4.2.1). ValueError from 2**64 on."""
     if value < 24:
         return bytes([major << 5 | value])
     for code, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
@@ -101,12 +102,14 @@ def _head(major: int, value: int) -> bytes:
     raise ValueError(f"{value} has no CBOR head")
 
 
-def _bytes(value: bytes) -> bytes:
-    return _head(2, len(value)) + value
+def cbor_bytes(value: bytes) -> bytes:
+    """A CBOR byte string."""
+    return cbor_head(2, len(value)) + value
 
 
-def _key(key: int) -> bytes:
-    return _head(0, key) if key >= 0 else _head(1, -1 - key)
+def cbor_key(key: int) -> bytes:
+    """A CBOR integer, as a label."""
+    return cbor_head(0, key) if key >= 0 else cbor_head(1, -1 - key)
 
 
 _CLAIM = re.compile(
@@ -125,27 +128,27 @@ def layout() -> Layout:
     text = files(__package__).joinpath(CDDL).read_text()
     body = text.split("claims = {\n", 1)[1].split("\n}", 1)[0]
     lines = body.splitlines()
-    payload = bytearray(_head(5, len(lines)))
+    payload = bytearray(cbor_head(5, len(lines)))
     claims: list[Claim] = []
     for line in lines:
         match = _CLAIM.match(line)
         if not match:
             raise ValueError(f"{CDDL}: not a claim: {line.strip()!r}")
         key = int(match["key"])
-        if claims and _key(key) <= _key(claims[-1].key):
+        if claims and cbor_key(key) <= cbor_key(claims[-1].key):
             raise ValueError(f"{CDDL}: claim {key} is out of order (RFC 8949 4.2.1)")
-        payload += _key(key)
+        payload += cbor_key(key)
         size = int(match["size"] or 0)
         if match["text"] is not None:
             literal = match["text"].encode()
-            payload += _head(3, len(literal)) + literal
+            payload += cbor_head(3, len(literal)) + literal
             offset = len(payload) - len(literal)
         elif match["enum"]:
             size = 1
             offset = len(payload)
             payload += b"\x00"
         else:
-            payload += _head(2, size)
+            payload += cbor_head(2, size)
             offset = len(payload)
             payload += bytes(size)
         claims.append(
