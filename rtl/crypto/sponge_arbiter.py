@@ -1,24 +1,23 @@
 """Shares one sponge between users with short messages."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rtl.crypto.sponge import Sponge
+from rtl.crypto.sponge import SPONGE_WORD, Sponge
 
 
 class SpongeUser(wiring.Signature):
     """A sponge as its user sees it: Sponge's ports, from the user's side.
 
     `words.valid` asks for the sponge; once a first word is taken the sponge is the user's own until it
-    pulses `restart`, which must end every message.
+    pulses `restart`, which must end every message. A user whose messages are whole words leaves `padded` at 0.
     """
 
     def __init__(self):
-        word = data.StructLayout({"data": 64, "last": 1})
         super().__init__(
             {
-                "words": Out(stream.Signature(word)),
+                "words": Out(stream.Signature(SPONGE_WORD)),
                 "shake256": Out(1),
                 "domain": Out(8),
                 "digest": In(stream.Signature(64)),

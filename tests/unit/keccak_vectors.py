@@ -85,6 +85,12 @@ def message_words(message: bytes) -> list[int]:
     return [*words[:-1], words[-1] | 1 << 64]
 
 
+def padded_words(message: bytes, domain: int) -> list[int]:
+    """The message and its domain byte as payloads of a sponge's words, `last` in bit 64 and `padded` in bit 65."""
+    words = as_words(message + bytes([domain]))
+    return [*words[:-1], words[-1] | 3 << 64]
+
+
 def rtl_turboshake_vectors() -> list[tuple[bytes, bytes]]:
     """The RFC's vectors with 32 bytes of output, for hardware that takes whole words only.
 
