@@ -3,7 +3,7 @@
 import luna_soc  # noqa: F401  its import puts the amaranth_soc that it vendors on the path
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, connect, flipped
+from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth_soc import csr, wishbone
 from amaranth_soc.memory import MemoryMap
 
@@ -51,3 +51,22 @@ def read_only(**fields: int) -> csr.Register:
 def write_only(**fields: int) -> csr.Register:
     """A register of write-only fields, name -> width; `.f.<name>.w_stb` and `.w_data` are valid together."""
     return csr.Register({name: csr.Field(csr.action.W, width) for name, width in fields.items()}, access="w")
+
+
+class _UntilLocked(csr.FieldAction):
+    """A field with storage that the bus reads, and writes while `locked` is 0."""
+
+    def __init__(self, shape):
+        super().__init__(shape, access="rw", members={"data": Out(shape), "locked": In(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        with m.If(self.port.w_stb & ~self.locked):
+            m.d.sync += self.data.eq(self.port.w_data)
+        m.d.comb += self.port.r_data.eq(self.data)
+        return m
+
+
+def until_locked(**fields: int) -> csr.Register:
+    """A register of fields that can be written while `.f.<name>.locked` is 0; drive that, and use `.data`."""
+    return csr.Register({name: csr.Field(_UntilLocked, width) for name, width in fields.items()}, access="rw")

@@ -19,6 +19,7 @@ WEIGHTS_BASE = 0x8000_0000
 IMAGE_BASE = 0x9000_0000
 STATEMENT_BASE = 0xA000_0000
 INGEST_DATA_BASE = 0xB000_0000
+HASH_DATA_BASE = 0xC000_0000
 CSR_BASE = 0xF000_0000
 CSR_SPACE_BITS = 12
 
@@ -52,6 +53,35 @@ class BusGuard(wiring.Component):
         return m
 
 
+class FetchGuard(wiring.Component):
+    """Passes instruction fetches from ROM on, and those from SRAM while `sram_executable` is 1. All others read
+    zeros, an illegal instruction (RISC-V unprivileged ISA 1.5), acknowledged in the cycle of the request, and reach
+    no memory.
+
+    So nothing in SRAM runs before what lies there is measured and locked, whatever makes the CPU jump there; and
+    accelerator memory, which the host fills, is never code.
+    """
+
+    def __init__(self):
+        signature = wishbone.Signature(addr_width=30, data_width=32, granularity=8, features={"err", "cti", "bte"})
+        super().__init__({"initiator": In(signature), "target": Out(signature), "sram_executable": In(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        connect(m, flipped(self.initiator), flipped(self.target))
+        region = self.initiator.adr[-4:]
+        is_rom, is_sram = region == ROM_BASE >> 28, region == SRAM_BASE >> 28
+        with m.If(~is_rom & ~(is_sram & self.sram_executable)):
+            m.d.comb += [
+                self.target.cyc.eq(0),
+                self.target.stb.eq(0),
+                self.initiator.ack.eq(self.initiator.cyc & self.initiator.stb),
+                self.initiator.err.eq(0),
+                self.initiator.dat_r.eq(0),
+            ]
+        return m
+
+
 class BusFault(wiring.Component):
     """Passes Wishbone accesses on, acknowledges in the same cycle those that end with `err`, and sets `fault`.
 
@@ -76,11 +106,12 @@ class ControlProcessor(wiring.Component):
 
     peripherals: name -> peripheral, in register order. windows: (name, base address, Wishbone bus).
     memory_map: of the bus; the one source of every address. csr_map: of the registers, from CSR_BASE.
+    sram_executable: FetchGuard's.
     The ROM's contents are given to its memory (submodule `rom`) by whoever builds or starts the chip.
     """
 
     def __init__(self, config: Config, peripherals: dict[str, RegisterPeripheral], windows, rom_image: bytes):
-        super().__init__({})
+        super().__init__({"sram_executable": In(1)})
         words = [int.from_bytes(rom_image[at : at + 4], "little") for at in range(0, len(rom_image), 4)]
         self.cpu = VexRiscv(variant="imac+dcache", reset_addr=ROM_BASE)
         self.rom = WishboneSRAM(size=config.rom_bytes, data_width=32, granularity=8, writable=False, init=words)
@@ -124,7 +155,10 @@ class ControlProcessor(wiring.Component):
         m.submodules.guard = guard = BusGuard()
         # The data bus comes first: it wins when both ask.
         arbiter.add(self.cpu.dbus)
-        arbiter.add(self.cpu.ibus)
+        m.submodules.fetches = fetches = FetchGuard()
+        connect(m, self.cpu.ibus, fetches.initiator)
+        m.d.comb += fetches.sram_executable.eq(self.sram_executable)
+        arbiter.add(fetches.target)
         connect(m, arbiter.bus, fault.initiator)
         connect(m, fault.target, guard.initiator)
         m.d.comb += self.cpu.irq_software.eq(fault.fault)

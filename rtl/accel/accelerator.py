@@ -17,7 +17,8 @@ from rtl.memory.weights import WeightPort
 class Accelerator(wiring.Component):
     """Executes runs of descriptors: docs/arithmetic.md, formats/descriptor.py.
 
-    * `run`, `busy`, `boundary`, `stopped`, `error`, `error_address`, `clear`, `descriptors`, `steps`: of Sequencer.
+    * `run`, `busy`, `hold`, `boundary`, `stopped`, `error`, `error_address`, `clear`, `descriptors`, `steps`: of
+      Sequencer.
     * `memory`: all that the accelerator reads and writes.
     * `macs`: multiply-accumulates in this cycle. `busy_cycles`, `stall_cycles`: since reset, cycles with `busy`, and
       cycles in which an access to memory had to wait.
@@ -29,6 +30,7 @@ class Accelerator(wiring.Component):
             {
                 "run": In(RunPort()),
                 "busy": Out(1),
+                "hold": In(1),
                 "boundary": Out(1),
                 "memory": Out(WeightPort(config.weight_words)),
                 "stopped": Out(1),
@@ -59,6 +61,7 @@ class Accelerator(wiring.Component):
             self.error.eq(sequencer.error),
             self.error_address.eq(sequencer.error_address),
             sequencer.clear.eq(self.clear),
+            sequencer.hold.eq(self.hold),
             sequencer.executed.eq(Cat(unit.done for unit in units.values()).any()),
             self.descriptors.eq(sequencer.descriptors),
             self.steps.eq(sequencer.steps),

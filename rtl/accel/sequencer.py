@@ -42,6 +42,7 @@ class Sequencer(wiring.Component):
     * `run`: `start` only while not `busy`. A run without descriptors is over in the next cycle.
     * `busy`: from the cycle after `start` until the run is over.
     * `execute`: one cycle, by opcode, for the unit that carries out `descriptor`; `executed`: that unit's `done`.
+    * `hold`: no `execute` in a cycle in which it is 1; the run goes on after it. What is in progress ends.
     * `boundary`: 0 from the cycle after `execute` up to that of `executed`, else 1.
     * `memory`: reads only.
     * `stopped`: a descriptor was refused, and the run ended before it; `error` and `error_address` say why and which.
@@ -58,6 +59,7 @@ class Sequencer(wiring.Component):
                 "execute": Out(len(Opcode)),
                 "descriptor": Out(DESCRIPTOR),
                 "executed": In(1),
+                "hold": In(1),
                 "boundary": Out(1),
                 "memory": Out(WeightPort(words)),
                 "stopped": Out(1),
@@ -143,10 +145,11 @@ class Sequencer(wiring.Component):
                         m.d.sync += fetched[index : index + 32].eq(checks.index_address)
 
             with m.State("EXECUTE"):
-                for bit, opcode in enumerate(Opcode):
-                    m.d.comb += self.execute[bit].eq(self.descriptor.opcode == opcode)
-                m.d.sync += executing.eq(1)
-                m.next = "AWAIT"
+                with m.If(~self.hold):
+                    for bit, opcode in enumerate(Opcode):
+                        m.d.comb += self.execute[bit].eq(self.descriptor.opcode == opcode)
+                    m.d.sync += executing.eq(1)
+                    m.next = "AWAIT"
 
             with m.State("AWAIT"):
                 with m.If(self.executed):

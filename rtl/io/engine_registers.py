@@ -119,16 +119,19 @@ class StatementRegisters(RegisterPeripheral):
 
 
 class AcceleratorRegisters(RegisterPeripheral):
-    """clear: one cycle, when the CPU clears the error. The rest is shown as it is; docs in rtl/accel/sequencer.py."""
+    """clear: one cycle, when the CPU clears the error. release: one cycle, when it asks for the end of a hold.
+
+    held: no further descriptor starts. The rest is shown as it is; docs in rtl/accel/sequencer.py.
+    """
 
     def __init__(self):
         super().__init__(
             {
-                "status": read_only(busy=1, stopped=1, error=ERROR_BITS),
+                "status": read_only(busy=1, stopped=1, error=ERROR_BITS, held=1),
                 "error_address": read_only(address=32),
                 "busy_cycles": read_only(cycles=64),
                 "stall_cycles": read_only(cycles=64),
-                "control": write_only(clear=1),
+                "control": write_only(clear=1, release=1),
             },
             {
                 "busy": In(1),
@@ -137,22 +140,26 @@ class AcceleratorRegisters(RegisterPeripheral):
                 "error_address": In(32),
                 "busy_cycles": In(64),
                 "stall_cycles": In(64),
+                "held": In(1),
                 "clear": Out(1),
+                "release": Out(1),
             },
         )
 
     def elaborate(self, platform):
         m = Module()
         self.connect_registers(m)
-        status, clear = self.registers["status"].f, self.registers["control"].f.clear
+        status, control = self.registers["status"].f, self.registers["control"].f
         m.d.comb += [
             status.busy.r_data.eq(self.busy),
             status.stopped.r_data.eq(self.stopped),
             status.error.r_data.eq(self.error),
+            status.held.r_data.eq(self.held),
             self.registers["error_address"].f.address.r_data.eq(self.error_address),
             self.registers["busy_cycles"].f.cycles.r_data.eq(self.busy_cycles),
             self.registers["stall_cycles"].f.cycles.r_data.eq(self.stall_cycles),
-            self.clear.eq(clear.w_stb & clear.w_data),
+            self.clear.eq(control.clear.w_stb & control.clear.w_data),
+            self.release.eq(control.release.w_stb & control.release.w_data),
         ]
         return m
 

@@ -13,8 +13,7 @@ from formats.records import RecordKind
 from rtl.accel.sequencer import RunPort
 from rtl.bus import MemoryMap, RegisterPeripheral, read_only, wishbone_signature, write_only
 from rtl.config import Config
-from rtl.crypto.keccak_folded import FoldedKeccakPermutation
-from rtl.crypto.sponge import Sponge
+from rtl.crypto.sponge_arbiter import SpongeUser
 
 DIGEST_WORDS = 4
 
@@ -37,6 +36,7 @@ class Ingest(RegisterPeripheral):
     inputs, records, words: digest over completed records, their number, and the words of the record in
     progress that have taken effect; they change in the cycle after the memory does.
     rate: the trigger rate in force.
+    sponge: a record has it from the word on that is absorbed first to the record's end.
     run: starts when a run record completes. running, stopped: the accelerator's `busy` and `stopped`.
     """
 
@@ -63,6 +63,7 @@ class Ingest(RegisterPeripheral):
                 "records": Out(64),
                 "words": Out(32),
                 "rate": Out(64, init=config.trigger_rate),
+                "sponge": Out(SpongeUser()),
                 "run": Out(RunPort()),
                 "running": In(1),
                 "stopped": In(1),
@@ -75,9 +76,7 @@ class Ingest(RegisterPeripheral):
     def elaborate(self, platform):
         m = Module()
         self.connect_registers(m)
-        m.submodules.sponge = sponge = Sponge(FoldedKeccakPermutation(self._config.slices_per_cycle))
-
-        register = self.registers
+        register, sponge = self.registers, self.sponge
         kind, address, length = Signal(8), Signal(32), Signal(32)
         active, rejected = Signal(), Signal()
         for name, target in (("kind", kind), ("address", address), ("length", length)):
@@ -169,6 +168,7 @@ class Ingest(RegisterPeripheral):
                     sponge.domain.eq(Domain.PAYLOAD),
                     sponge.words.payload.data.eq(word),
                     sponge.words.payload.last.eq(absorbed_all),
+                    sponge.words.payload.padded.eq(0),
                     sponge.words.valid.eq(1),
                 ]
                 with m.If(sponge.words.ready):
@@ -196,6 +196,7 @@ class Ingest(RegisterPeripheral):
                     sponge.domain.eq(Domain.INPUTS),
                     sponge.words.valid.eq(1),
                     sponge.words.payload.last.eq(step == len(folded) - 1),
+                    sponge.words.payload.padded.eq(0),
                 ]
                 with m.Switch(step):
                     for index, value in enumerate(folded):

@@ -15,6 +15,7 @@ from formats.statement import Kind, layout
 from rtl.config import Config
 from rtl.crypto.ed25519_signer import Ed25519Signer
 from rtl.crypto.sponge_arbiter import SpongeUser
+from rtl.io.boot import LIFE
 from rtl.snapshot.statement_template import (
     Action,
     Target,
@@ -53,9 +54,13 @@ def _big_endian(value, size: int):
 class StatementBuilder(wiring.Component):
     """Makes one statement at a time: seq, chain and the statement live on until power-on.
 
-    request: one cycle with `kind`; ignored while busy. Refused (`refused` until the next request) when the
-    chip has no identity yet, when kind is snapshot and no finished capture awaits its statement, or when kind
-    is zero or above update/error. slot_*: firmware's 32-bit words, 0-7 nonce, 8-15 digest; ignored while busy.
+    request: one cycle with `kind`; ignored while busy. Refused (`refused` until the next request) when the chip has
+    no identity yet or its entropy source has failed, when kind is none of Kind, or snapshot and no finished capture
+    awaits its statement. The first one since `reset` must be of kind boot, after `measured`, and no other may be.
+    reset: one cycle, never while busy; a request in it is refused. booted: a boot statement was made since then.
+    restore: one cycle; if no statement was begun and nothing restored since power-on, life goes on at `life`: seq and
+    chain are taken, `restores` is 1 in that cycle (bootcount and macs are kept outside), `restored` from the next on.
+    slot_*: firmware's 32-bit words, 0-7 nonce, 8-15 digest; ignored while busy.
     instant: the cycle in which a capture starts; `facts` of that cycle belong to the snapshot's statement, and
     for other kinds those of the request. captured: a finished capture awaits its statement, with `cause` and
     `root`. stated: one cycle when they are in the template and the next capture may start.
@@ -77,10 +82,21 @@ class StatementBuilder(wiring.Component):
                 "slot_index": In(4),
                 "slot_data": In(32),
                 "identified": In(1),
+                "entropy_failed": In(1),
+                "measured": In(1),
+                "reset": In(1),
+                "booted": Out(1),
+                "life": In(LIFE),
+                "restore": In(1),
+                "restores": Out(1),
+                "restored": Out(1),
                 "chip_id": In(data.ArrayLayout(64, 2)),
                 "bootcount": In(32),
                 "measurement": In(data.ArrayLayout(64, DIGEST_WORDS)),
                 "security_version": In(32),
+                "lifecycle": In(2),
+                "security_floor": In(8),
+                "configuration": In(data.ArrayLayout(64, DIGEST_WORDS)),
                 "facts": In(FACTS),
                 "instant": In(1),
                 "captured": In(1),
@@ -106,8 +122,8 @@ class StatementBuilder(wiring.Component):
         slots = Signal(data.ArrayLayout(64, SLOT_WORDS))
         chain = Signal(data.ArrayLayout(64, DIGEST_WORDS))
         snapshot_facts, other_facts, facts = Signal(FACTS), Signal(FACTS), Signal(FACTS)
-        kind = Signal(5)
-        is_snapshot = kind == Kind.SNAPSHOT
+        making = Signal(5)
+        is_snapshot = making == Kind.SNAPSHOT
 
         with m.If(self.instant):
             m.d.sync += snapshot_facts.eq(self.facts)
@@ -123,7 +139,7 @@ class StatementBuilder(wiring.Component):
         sources = {
             "nonce": [slots[NONCE_SLOT + index] for index in range(DIGEST_WORDS)],
             "ueid": list(self.chip_id),
-            "kind": [kind],
+            "kind": [making],
             "seq": [_big_endian(self.seq, 8)],
             "bootcount": [_big_endian(self.bootcount, 4)],
             "ticks": [_big_endian(facts.ticks, 8)],
@@ -138,6 +154,9 @@ class StatementBuilder(wiring.Component):
             "records": [_big_endian(facts.records, 8)],
             "words": [_big_endian(facts.words, 8)],
             "digest": digest,
+            "lifecycle": [self.lifecycle],
+            "security_floor": [_big_endian(self.security_floor, 4)],
+            "configuration": list(self.configuration),
         }
         assert set(sources) == set(slot_names(self._config))
         source_words = [word for name in slot_names(self._config) for word in sources[name]]
@@ -152,7 +171,8 @@ class StatementBuilder(wiring.Component):
         statement_write, statement_read = statement.write_port(granularity=8), statement.read_port()
 
         position = Signal(range(len(steps) + 1))
-        message_at, statement_at = Signal(range(1024)), Signal(range(1024))
+        message_at = Signal(range(1024))
+        statement_at = Signal(range(1024))
         source = Signal(ceil_log2(len(source_words) + 1))
         held = Signal(56)
         loaded, emitted = Signal(64), Signal(8)
@@ -178,18 +198,35 @@ class StatementBuilder(wiring.Component):
         m.d.comb += sponge.domain.eq(Domain.CHAIN)
         m.d.comb += statement_read.addr.eq(Mux(self.busy, hashed - DIGEST_WORDS, self.read_addr))
 
+        acceptable = Signal()
+        with m.Switch(self.kind):
+            with m.Case(Kind.BOOT):
+                m.d.comb += acceptable.eq(~self.booted & self.measured)
+            with m.Case(Kind.SNAPSHOT):
+                m.d.comb += acceptable.eq(self.booted & self.captured)
+            with m.Case(*(other for other in Kind if other not in (Kind.BOOT, Kind.SNAPSHOT))):
+                m.d.comb += acceptable.eq(self.booted)
+        accepted = Signal()
+        m.d.comb += accepted.eq(acceptable & self.identified & ~self.entropy_failed & ~self.reset)
+
+        requested = Signal()
+        m.d.comb += self.restores.eq(self.restore & ~self.restored & ~requested & ~self.request)
+        with m.If(self.restores):
+            m.d.sync += [self.restored.eq(1), self.seq.eq(self.life.seq), chain.eq(self.life.chain)]
+
+        with m.If(self.reset):
+            m.d.sync += self.booted.eq(0)
+
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.busy.eq(0)
                 with m.If(self.request):
-                    acceptable = Mux(
-                        self.kind == Kind.SNAPSHOT, self.captured, (self.kind != 0) & (self.kind <= max(Kind))
-                    )
-                    m.d.sync += self.refused.eq(~(acceptable & self.identified))
-                    with m.If(acceptable & self.identified):
+                    m.d.sync += self.refused.eq(~accepted)
+                    with m.If(accepted):
                         m.d.sync += [
-                            kind.eq(self.kind),
+                            requested.eq(1),
+                            making.eq(self.kind),
                             other_facts.eq(self.facts),
                             self.valid.eq(0),
                             position.eq(0),
@@ -237,6 +274,7 @@ class StatementBuilder(wiring.Component):
                     sponge.words.valid.eq(1),
                     sponge.words.payload.data.eq(Mux(in_chain, chain[hashed[:2]], statement_read.data)),
                     sponge.words.payload.last.eq(hashed == DIGEST_WORDS + statement_words() - 1),
+                    sponge.words.payload.padded.eq(0),
                 ]
                 with m.If(sponge.words.ready):
                     m.d.sync += hashed.eq(hashed + 1)
@@ -253,7 +291,7 @@ class StatementBuilder(wiring.Component):
                         m.next = "DONE"
             with m.State("DONE"):
                 m.d.comb += sponge.restart.eq(1)
-                m.d.sync += [self.seq.eq(self.seq + 1), self.valid.eq(1)]
+                m.d.sync += [self.seq.eq(self.seq + 1), self.valid.eq(1), self.booted.eq(1)]
                 m.next = "IDLE"
         return m
 

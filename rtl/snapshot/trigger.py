@@ -57,6 +57,7 @@ class RandomTrigger(wiring.Component):
                     sponge.words.valid.eq(1),
                     sponge.words.payload.data.eq(key[index[:2]]),
                     sponge.words.payload.last.eq(index == KEY_WORDS - 1),
+                    sponge.words.payload.padded.eq(0),
                 ]
                 with m.If(sponge.words.ready):
                     m.d.sync += index.eq(index + 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from formats.descriptor import AcceleratorError, Run
 from formats.hashing import DIGEST_BYTES, PAGE_BYTES, WORD_BYTES
+from formats.otp import Lifecycle
 from formats.records import Record, RecordKind
 from formats.statement import Cause, Kind
 
@@ -31,7 +32,8 @@ class RunInProgress:
 class Chip:
     """State of a chip.
 
-    chip_id: 16 bytes. seed: the 32-byte key seed. memory: accelerator memory, `pages` pages of `page_size`
+    chip_id: 16 bytes. seed: the 32-byte key seed. lifecycle, security_floor, configuration (the digest): from its
+    fuses. memory: accelerator memory, `pages` pages of `page_size`
     bytes. records, inputs: ingest's count and digest of completed records. pending, words: the record in
     progress and how many of its 64-bit words have taken effect. boot_rate, rate: of the random trigger, at
     boot and in force. macs, steps, descriptor: the accelerator's counters. run: the run in progress. error,
@@ -44,6 +46,9 @@ class Chip:
     page_size: int = PAGE_BYTES
     measurement: bytes = ZEROS
     security_version: int = 1
+    lifecycle: Lifecycle = Lifecycle.DEVELOPMENT
+    security_floor: int = 0
+    configuration: bytes = ZEROS
     boot_rate: int = 1 << 40
     memory: bytes = field(default=b"", repr=False)
     seq: int = 0
@@ -76,6 +81,20 @@ class Chip:
 def wait(chip: Chip, ticks: int) -> Chip:
     """The chip `ticks` ticks later."""
     return replace(chip, ticks=chip.ticks + ticks)
+
+
+def power_on(chip: Chip, macs: int | None = None, forgets: bool = False) -> Chip:
+    """The chip after its power was off, its life restored from flash; a boot must follow.
+
+    macs: what the flash knows, at least those of the last statement; exactly the chip's if None. forgets: flash is
+    lost or foreign, so that its life begins anew; the fuses are as they were. Raises ValueError for fewer macs than
+    the chip has counted.
+    """
+    if forgets:
+        return replace(chip, seq=0, bootcount=0, macs=0, chain=ZEROS)
+    if macs is not None and macs < chip.macs:
+        raise ValueError(f"{macs} multiply-accumulates are less than the {chip.macs} that were counted")
+    return replace(chip, macs=chip.macs if macs is None else macs)
 
 
 def boot(chip: Chip, ticks: int = 100) -> tuple[Chip, bytes]:
@@ -208,6 +227,9 @@ def state(
         "page_size": chip.page_size,
         "region": 0,
         "digest": snapshot_root(chip.memory, chip.page_size) if kind is Kind.SNAPSHOT else digest,
+        "lifecycle": chip.lifecycle,
+        "security_floor": chip.security_floor,
+        "configuration": chip.configuration,
     }
     encoded = statement.encode(values, chip.seed)
     return replace(chip, seq=chip.seq + 1, chain=statement.chained(chip.chain, encoded)), encoded

@@ -248,3 +248,61 @@ def test_cycles_between_descriptors_are_exact():
     machine.run(PROGRAM, Run(1, 10))
     assert machine.block.get("busy_cycles") == 10 * (49 + OVERHEAD_CYCLES)
     assert machine.block.get("stall_cycles") == 0
+
+
+def begun(machine: Machine, run: Run) -> None:
+    """A run in progress since one cycle."""
+    machine.block.set_all({
+        "run__start": 1, "run__address": PROGRAM, "run__count": run.count, "run__iterations": run.iterations,
+        "run__open_begin": 0, "run__open_end": 0,
+    })  # fmt: skip
+    machine.step()
+    machine.block.set("run__start", 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_descriptor_starts_while_held(seed):
+    """A hold at any time: what is in progress ends, nothing else begins, and afterwards the run ends as it would."""
+    source = random.Random(300 + seed)
+    image, run = image_with(program(source, 4), source), Run(4, 2)
+    free = Machine(image)
+    assert free.run(PROGRAM, run) == execute_run(image, PROGRAM, run)
+    machine = Machine(image)
+    block = machine.block
+    begun(machine, run)
+    holds = 0
+    while block.get("busy"):
+        machine.step()
+        if source.random() >= 0.01:
+            continue
+        block.set("hold", 1)
+        while not block.get("boundary"):
+            machine.step()
+        before = block.get("descriptors"), block.get("busy"), machine.memory.writes
+        for _ in range(200):
+            machine.step()
+            assert block.get("boundary")
+        assert (block.get("descriptors"), block.get("busy"), machine.memory.writes) == before
+        block.set("hold", 0)
+        holds += 1
+    assert holds >= 3
+    assert machine.images == free.images and machine.macs == free.macs
+
+
+def test_a_hold_costs_the_cycles_that_it_lasts_and_no_more():
+    """The descriptor is fetched and checked meanwhile."""
+    source = random.Random(310)
+    image, run = image_with(program(source, 3), source), Run(3, 1)
+    free = Machine(image)
+    free.run(PROGRAM, run)
+    machine = Machine(image)
+    block = machine.block
+    block.set("hold", 1)
+    begun(machine, run)
+    for _ in range(500):
+        machine.step()
+        assert block.get("boundary") and block.get("busy")
+    block.set("hold", 0)
+    while block.get("busy"):
+        machine.step()
+    assert machine.busy == free.busy + 500 - OVERHEAD_CYCLES

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from formats.statement import Cause
-from rtl.io.engine_registers import SnapshotRegisters, StatementRegisters
+from rtl.io.engine_registers import AcceleratorRegisters, SnapshotRegisters, StatementRegisters
 from rtl.io.link import RX_DEPTH, TX_DEPTH, LinkPeripheral
 from rtl.io.system import SystemPeripheral
 from tests.unit.csr_bus import CsrBus
@@ -87,7 +87,7 @@ def test_measurement_is_shifted_in_and_locked_until_reset(system):
     system.write("security_version", 7)
     assert system.read("status") >> 3 & 1 == 0
     system.write("lock", 1)
-    assert system.read("status") >> 3 & 1
+    assert system.read("status") >> 3 & 1 and system.block.get("locked")
     system.write("measurement", 0xFFFFFFFF)
     system.write("security_version", 9)
     system.write("lock", 0)
@@ -99,14 +99,25 @@ def test_measurement_is_shifted_in_and_locked_until_reset(system):
 
 
 def test_identity_is_read_word_by_word(system):
-    identity = random.Random(4).randbytes(48)
+    identity = random.Random(4).randbytes(80)
     system.block.set("chip_id", int.from_bytes(identity[:16], "little"))
-    system.block.set("public_key", int.from_bytes(identity[16:], "little"))
+    system.block.set("public_key", int.from_bytes(identity[16:48], "little"))
+    system.block.set("configuration", int.from_bytes(identity[48:], "little"))
     words = []
-    for index in range(12):
+    for index in range(20):
         system.write("identity_index", index)
         words.append(system.read("identity_data"))
     assert b"".join(word.to_bytes(4, "little") for word in words) == identity
+
+
+@pytest.mark.parametrize("bit, name", enumerate(("sealed", "derived", "cleared", None, "entropy_failed", "booted")))
+def test_each_status_bit_has_its_source(system, bit, name):
+    assert system.read("status") == 0
+    if name is None:
+        system.write("lock", 1)
+    else:
+        system.block.set(name, 1)
+    assert system.read("status") == 1 << bit
 
 
 def test_ticks_are_cycles_divided_by_64(system):
@@ -165,3 +176,19 @@ def test_slot_words_go_to_consecutive_slots():
                 written.append((registers.block.get("slot_index"), registers.block.get("slot_data")))
             registers.block.step()
     assert written == [(3, 0x11111111), (4, 0x22222222), (5, 0x33333333)]
+
+
+def test_the_accelerator_is_cleared_and_released_by_bits_of_their_own():
+    registers = CsrBus(AcceleratorRegisters(), cycle_limit=10_000)
+    registers.block.set("bus__addr", registers.address("control"))
+    for value in range(4):
+        seen = 0
+        registers.block.set_all({"bus__w_stb": 1, "bus__w_data": value})
+        registers.block.step()
+        registers.block.set("bus__w_stb", 0)
+        for _ in range(4):
+            seen |= registers.block.get("clear") | registers.block.get("release") << 1
+            registers.block.step()
+        assert seen == value
+    registers.block.set("held", 1)
+    assert registers.read("status") >> 6 == 1

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from formats import link, records, statement
+from formats import boot, configuration, flash, hashing, image, link, lms, otp, records, statement
 from rtl.config import CONFIGS
 from rtl.generate import REGISTER_MAP, csr_header, formats_header, register_map_document
 from rtl.memory_map import map_hash, register_rows, window_rows
@@ -28,7 +28,7 @@ def test_header_has_every_register_at_its_address(soc):
     for peripheral, register, address, _width, access, _fields in rows:
         name = f"{peripheral}_{register}"
         assert f"#define {name.upper()}_ADDRESS 0x{address:08x}u" in header
-        assert (f" {name}_read(void)" in header) == ("r" in access)
+        assert (f" {name}_read(" in header) == ("r" in access)
         assert (f" {name}_write(uint32_t value)" in header) == ("w" in access)
 
 
@@ -53,6 +53,12 @@ def test_formats_header_has_every_constant():
         ("RECORD", records.RecordKind),
         ("COMMAND", link.Command),
         ("CHIP_ERROR", link.ChipError),
+        ("IMAGE_ERROR", link.ImageError),
+        ("DOMAIN", hashing.Domain),
+        ("LIFECYCLE", otp.Lifecycle),
+        ("BOOT_ERROR", boot.BootError),
+        ("JOURNAL_RECORD", flash.JournalRecord),
+        ("TLV", image.Tlv),
     ):
         for member in members:
             assert re.search(rf"\b{prefix}_{member.name} = {member.value},", header)
@@ -60,9 +66,50 @@ def test_formats_header_has_every_constant():
     assert f"#define CLAIM_SEQ_OFFSET {offset}\n" in header
 
 
+def test_formats_header_defines_each_name_once():
+    names = re.findall(r"#define (\w+) |^    (\w+) = ", formats_header(), re.MULTILINE)
+    flat = [defined or member for defined, member in names]
+    assert len(flat) > 200 and len(flat) == len(set(flat))
+
+
+@pytest.mark.parametrize("module", (flash, image, otp, lms, configuration), ids=lambda module: module.__name__)
+def test_every_number_of_a_format_is_in_the_header(module):
+    """By its own name, or by one that is unique in C."""
+    header = formats_header()
+    renamed = {
+        "MAGIC": f"{module.__name__.split('.')[1].upper()}_MAGIC",
+        "HASH_BYTES": "LMS_HASH_BYTES",
+        **{f"{name}_OFFSET": f"CONFIGURATION_{name}" for name in ("LOG_MODE", "FIRMWARE_KEY", "VERIFIER_KEY")},
+    }
+    numbers = [name for name, value in vars(module).items() if isinstance(value, int) and name.isupper()]
+    for name in numbers:
+        found = re.search(rf"^#define {renamed.get(name, name)} \(?(-?\w+?)u?\)?$", header, re.MULTILINE)
+        assert found and int(found[1], 0) == getattr(module, name), name
+
+
+def test_header_constants_that_are_no_numbers():
+    header = formats_header()
+    assert '#define CONFIGURATION_MAGIC "LTCONF01"\n' in header
+    assert '#define SIGNED_LABEL "livetrap firmware image\\x01"\n' in header
+    assert "#define JEDEC_ID 0xef4016u\n" in header
+    assert "#define LMS_SHAKE_M24_H10 21\n" in header
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_header_says_where_the_flash_and_its_log_are(name):
+    config = CONFIGS[name]
+    header = csr_header(LivetrapSoC(config))
+    assert f"#define LOG_SECTORS {config.log_sectors}u\n" in header
+    assert f"#define FLASH_OFFSET 0x{config.flash_offset:x}u\n" in header
+
+
 def test_cddl_enumerations_are_the_python_ones():
     text = (statement.files("formats") / statement.CDDL).read_text()
-    for name, members in (("kind", statement.Kind), ("cause", statement.Cause)):
+    for name, members in (
+        ("kind", statement.Kind),
+        ("cause", statement.Cause),
+        ("lifecycle", [state for state in otp.Lifecycle if state]),
+    ):
         body = re.search(rf"^{name} = &\((.*?)\)", text, re.MULTILINE | re.DOTALL)[1]
         pairs = {
             label.replace("-", "_").upper(): int(value) for label, value in re.findall(r"([a-z-]+): (\d+)", body)

@@ -10,6 +10,7 @@ from rtl.config import CONFIGS
 from rtl.io.ingest import Ingest
 from sim.golden.ingest import NO_INPUTS, inputs_digest
 from tests.unit.csr_bus import CsrBus
+from tests.unit.with_sponge import WithSponge
 
 CONFIG = CONFIGS["test"]
 
@@ -18,7 +19,7 @@ class IngestUnderTest(CsrBus):
     """Ingest with a memory that takes writes now and then."""
 
     def __init__(self, seed: int):
-        super().__init__(Ingest(CONFIG), cycle_limit=1_000_000)
+        super().__init__(WithSponge(Ingest(CONFIG)), name="ingest", cycle_limit=1_000_000)
         self.stalls = random.Random(seed)
         self.memory = bytearray(CONFIG.weight_bytes)
         self.trace: list[tuple[int, int]] = []
@@ -182,6 +183,25 @@ def test_surplus_data_and_reads_are_refused():
     ingest.finish()
     assert ingest.push(4) == "err"
     assert ingest.inputs == inputs_digest([Record(RecordKind.WRITE, 0, bytes([1, 0, 0, 0, 2, 0, 0, 0]))])
+
+
+DATA_WRITE = {"data_bus__cyc": 1, "data_bus__stb": 1, "data_bus__we": 1, "data_bus__sel": 15}
+
+
+@pytest.mark.parametrize(("words", "cycles"), ((1, 521), (2, 529), (20, 673), (21, 830), (22, 838)))
+def test_a_record_takes_as_long_as_its_hashes(words, cycles):
+    """With the sponge free, and the next half word on offer at once: from the first one to the count of records."""
+    ingest = IngestUnderTest(8)
+    block = ingest.block
+    assert ingest.start(RecordKind.WRITE, 0, 8 * words)
+    block.set_all({**DATA_WRITE, "write_ready": 1})
+    begun, acknowledged = block.cycles, 0
+    while not block.get("records"):
+        block.step()
+        acknowledged += block.get("data_bus__ack")
+        if acknowledged == 2 * words:
+            block.set_all({"data_bus__cyc": 0, "data_bus__stb": 0})
+    assert block.cycles - begun == cycles
 
 
 RUN = Run(3, 5, 4096, 8192)
