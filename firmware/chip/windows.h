@@ -16,4 +16,7 @@ static inline uint32_t window_read(window_base base, uint32_t offset) {
 /* Gives ingest the next half word of the active record; the bus waits while ingest is busy. */
 static inline void ingest_data_write(uint32_t half_word) { *(volatile uint32_t *)INGEST_DATA_BASE = half_word; }
 
+/* Gives the hash engine half a 64-bit word, low half first; the bus waits while the engine is busy. */
+static inline void hash_data_write(uint32_t half_word) { *(volatile uint32_t *)HASH_DATA_BASE = half_word; }
+
 #endif

@@ -17,6 +17,10 @@ static inline uint64_t load_be64(const uint8_t *bytes) {
     return value;
 }
 
+static inline void store_be64(uint8_t *bytes, uint64_t value) {
+    for (unsigned index = 8; index; index--, value >>= 8) bytes[index - 1] = (uint8_t)value;
+}
+
 static inline uint32_t load_le32(const uint8_t *bytes) {
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
@@ -40,6 +44,15 @@ static inline void store_le32(uint8_t *bytes, uint32_t value) {
     bytes[1] = (uint8_t)(value >> 8);
     bytes[2] = (uint8_t)(value >> 16);
     bytes[3] = (uint8_t)(value >> 24);
+}
+
+static inline uint64_t load_le64(const uint8_t *bytes) {
+    return load_le32(bytes) | (uint64_t)load_le32(bytes + 4) << 32;
+}
+
+static inline void store_le64(uint8_t *bytes, uint64_t value) {
+    store_le32(bytes, (uint32_t)value);
+    store_le32(bytes + 4, (uint32_t)(value >> 32));
 }
 
 #endif
