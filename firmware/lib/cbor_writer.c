@@ -49,6 +49,10 @@ void cbor_put_unsigned(struct cbor_writer *writer, uint64_t value) { put_head(wr
 
 void cbor_put_map(struct cbor_writer *writer, uint32_t pairs) { put_head(writer, CBOR_MAP, pairs); }
 
+void cbor_put_array(struct cbor_writer *writer, uint32_t count) { put_head(writer, CBOR_ARRAY, count); }
+
+void cbor_put_boolean(struct cbor_writer *writer, bool value) { put_head(writer, CBOR_SIMPLE, value ? 21 : 20); }
+
 void cbor_put_bytes(struct cbor_writer *writer, const uint8_t *bytes, uint32_t size) {
     put_string(writer, CBOR_BYTES, bytes, size);
 }

@@ -16,6 +16,11 @@ void cbor_put_unsigned(struct cbor_writer *writer, uint64_t value);
 /* A map's head: `pairs` keys and values must follow. */
 void cbor_put_map(struct cbor_writer *writer, uint32_t pairs);
 
+/* An array's head: `count` items must follow. */
+void cbor_put_array(struct cbor_writer *writer, uint32_t count);
+
+void cbor_put_boolean(struct cbor_writer *writer, bool value);
+
 void cbor_put_bytes(struct cbor_writer *writer, const uint8_t *bytes, uint32_t size);
 
 void cbor_put_text(struct cbor_writer *writer, const uint8_t *bytes, uint32_t size);

@@ -11,9 +11,9 @@
 /* Most characters that are sent between two looks at the room in link.tx. */
 #define LARGEST_GROUP 4
 
-/* position: next byte of the frame to encode. end: the frame's size, 0 when none is under way.
-   crc: over the packet up to position. line_end: position at which the line in progress is full. stalled: link.tx had no room at the last poll, since
-   `stall_start`. */
+/* position: next byte of the frame to encode. end: the frame's size, 0 when none is under way. crc: over the packet
+   up to position. line_end: position at which the line in progress is full. stalled: link.tx had no room at the last
+   poll, since `stall_start`. */
 static struct {
     uint8_t frame[FRAME_BUFFER_BYTES];
     uint32_t position, end, line_end, crc;

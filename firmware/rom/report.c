@@ -2,8 +2,12 @@
 
 #include <livetrap_csr.h>
 
+#include "handoff.h"
+
 /* Looks at link.status before a character is given up: about 10 ms of a 115200 baud line at 60 MHz. */
 #define SEND_ATTEMPTS 32768u
+
+extern struct handoff linker_handoff;
 
 static void send(char character) {
     for (uint32_t attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
@@ -35,6 +39,8 @@ static void drain(void) {
 }
 
 _Noreturn void rom_report_trap(uint32_t mcause, uint32_t mepc, uint32_t mtval) {
+    linker_handoff.trap_cause = mcause;
+    linker_handoff.trap_mark = TRAP_MARK;
     send_text("\nlivetrap: trap mcause=");
     send_hexadecimal(mcause);
     send_text(" mepc=");
@@ -46,10 +52,12 @@ _Noreturn void rom_report_trap(uint32_t mcause, uint32_t mepc, uint32_t mtval) {
     rom_restart();
 }
 
-_Noreturn void rom_report_refusal(const char *reason) {
-    send_text("\nlivetrap: ");
-    send_text(reason);
+void rom_report_errors(const struct boot_errors *errors) {
+    send_text("\nlivetrap: nothing was started: error=");
+    send_hexadecimal(errors->boot);
+    send_text(" slot_a=");
+    send_hexadecimal(errors->slot[SLOT_A]);
+    send_text(" slot_b=");
+    send_hexadecimal(errors->slot[SLOT_B]);
     send('\n');
-    drain();
-    rom_restart();
 }

@@ -1,13 +1,14 @@
-"""Just enough RV32I to follow calls and stack frames in the firmware's ELF files."""
+"""Just enough RV32IC to follow calls and stack frames in the firmware's ELF files."""
 
 import struct
+from collections.abc import Mapping
 
-FUNCTION, NOTHING = 2, 0
+FUNCTION = 2
 
 
 class _Symbol:
     def __init__(self, name: str, start: int, size: int):
-        self.name, self.start, self.end = name, start, start + size
+        self.name, self.start, self.end, self.key = name, start, start + size, name
 
 
 def elf_sections(elf: bytes) -> list[tuple[int, ...]]:
@@ -41,26 +42,41 @@ def _jump_offset(word: int) -> int:
     return _signed(fields, 21)
 
 
-def stack_depths(elf: bytes, indirect: str) -> dict[str, int]:
+def _compressed_jump_offset(word: int) -> int:
+    """Immediate of C.J and C.JAL (CJ-type, RISC-V unprivileged ISA 16.2)."""
+    places = {12: 11, 11: 4, 10: 9, 9: 8, 8: 10, 7: 6, 6: 7, 5: 3, 4: 2, 3: 1, 2: 5}
+    return _signed(sum((word >> bit & 1) << place for bit, place in places.items()), 12)
+
+
+def _compressed_frame(word: int) -> int:
+    """Bytes by which C.ADDI or C.ADDI16SP moves the stack pointer; 0 for other instructions."""
+    if word & 0xEF83 == 0x0101:
+        return _signed((word >> 12 & 1) << 5 | word >> 2 & 31, 6)
+    if word & 0xEF83 == 0x6101:
+        places = {12: 9, 6: 4, 5: 6, 4: 8, 3: 7, 2: 5}
+        return _signed(sum((word >> bit & 1) << place for bit, place in places.items()), 10)
+    return 0
+
+
+def stack_depths(elf: bytes, indirect: Mapping[str, str]) -> dict[str, int]:
     """Function -> bytes of stack that it and all it calls can take together.
 
-    indirect: a call through a register may go to any function whose name begins so.
-    Raises ValueError when a function can reach itself, or moves the stack pointer in a way not understood.
+    indirect: function that calls through a register -> what the names of those begin with that it may call.
+    Functions of one name have their address behind it. Raises ValueError when a function can reach itself, calls
+    through a register though `indirect` does not tell whom, or moves the stack pointer in a way not understood.
     """
     code = next(section for section in elf_sections(elf) if section[1] == 1 and section[2] & 4)
     base, offset, size = code[3], code[4], code[5]
     text = elf[offset : offset + size]
     found = [symbol for symbol in elf_symbols(elf) if base <= symbol[1] < base + size]
     functions = [_Symbol(name, value, length) for name, value, length, kind in found if kind == FUNCTION and length]
-    # Assembly symbols have no size: each goes on to the next function.
-    for name, value, _, kind in found:
-        if kind == NOTHING and name and not name.startswith((".", "$", "linker_")):
-            later = (symbol[1] for symbol in found if symbol[1] > value and symbol[3] == FUNCTION)
-            functions.append(_Symbol(name, value, min(later, default=base + size) - value))
+    names = [function.name for function in functions]
+    for function in functions:
+        function.key = function.name if names.count(function.name) == 1 else f"{function.name}@{function.start:x}"
     frames: dict[str, int] = {}
     calls: dict[str, set[str]] = {}
     for function in functions:
-        frames[function.name], calls[function.name] = _follow(function, functions, text, base, indirect)
+        frames[function.key], calls[function.key] = _follow(function, functions, text, base, indirect)
 
     depths: dict[str, int] = {}
 
@@ -73,34 +89,49 @@ def stack_depths(elf: bytes, indirect: str) -> dict[str, int]:
         return depths[name]
 
     for function in functions:
-        depth(function.name, ())
+        depth(function.key, ())
     return depths
 
 
-def _follow(function, functions, text: bytes, base: int, indirect: str) -> tuple[int, set[str]]:
+def _follow(function, functions, text: bytes, base: int, indirect: Mapping[str, str]) -> tuple[int, set[str]]:
     """Frame size and callees of one function, jumps to other functions included."""
     frame, callees = 0, set()
     upper: dict[int, int] = {}
-    for address in range(function.start, function.end, 4):
-        (word,) = struct.unpack_from("<I", text, address - base)
-        opcode, destination, source = word & 0x7F, word >> 7 & 31, word >> 15 & 31
-        target = None
-        if opcode == 0x13 and destination == 2 and word >> 12 & 7 == 0:
-            if source != 2:
-                # `la sp` in the reset and trap code.
-                continue
-            frame = max(frame, -_signed(word >> 20, 12))
-        elif opcode == 0x33 and destination == 2:
-            raise ValueError(f"{function.name} moves the stack pointer by a register")
-        elif opcode == 0x17:
-            upper[destination] = address + (word & 0xFFFFF000)
-        elif opcode == 0x6F:
-            target = address + _jump_offset(word)
-        elif opcode == 0x67 and word != 0x00008067:
-            if source in upper:
-                target = (upper.pop(source) + _signed(word >> 20, 12)) & 0xFFFFFFFF
-            else:
-                callees |= {other.name for other in functions if other.name.startswith(indirect)}
+    address = function.start
+    while address < function.end:
+        (word,) = struct.unpack_from("<I", text.ljust(address - base + 4, b"\0"), address - base)
+        target, through_register = None, False
+        if word & 3 != 3:
+            word &= 0xFFFF
+            frame = max(frame, -_compressed_frame(word))
+            if word & 0x6003 == 0x2001 and word >> 13 in (1, 5):
+                target = address + _compressed_jump_offset(word)
+            # C.JR and C.JALR of anything but the return address.
+            through_register = word & 0xE07F == 0x8002 and word >> 7 & 31 not in (0, 1)
+            if word & 0xEF83 == 0x8102 and word & 0x7C:
+                raise ValueError(f"{function.name} moves the stack pointer by a register")
+            size = 2
+        else:
+            opcode, destination, source = word & 0x7F, word >> 7 & 31, word >> 15 & 31
+            # `la sp` in the reset and trap code has another source.
+            if opcode == 0x13 and destination == 2 and word >> 12 & 7 == 0 and source == 2:
+                frame = max(frame, -_signed(word >> 20, 12))
+            elif opcode == 0x33 and destination == 2:
+                raise ValueError(f"{function.name} moves the stack pointer by a register")
+            elif opcode == 0x17:
+                upper[destination] = address + (word & 0xFFFFF000)
+            elif opcode == 0x6F:
+                target = address + _jump_offset(word)
+            elif opcode == 0x67 and word != 0x00008067:
+                through_register = source not in upper
+                if not through_register:
+                    target = (upper.pop(source) + _signed(word >> 20, 12)) & 0xFFFFFFFF
+            size = 4
+        if through_register:
+            if function.name not in indirect:
+                raise ValueError(f"{function.name} calls through a register at {address:#x}")
+            callees |= {other.key for other in functions if other.name.startswith(indirect[function.name])}
         if target is not None and not function.start <= target < function.end:
-            callees |= {other.name for other in functions if other.start <= target < other.end}
+            callees |= {other.key for other in functions if other.start <= target < other.end}
+        address += size
     return frame, callees

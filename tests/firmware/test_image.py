@@ -1,73 +1,100 @@
-"""The firmware image: reproducible, measured, within the ROM, and what the chip's memory map says."""
+"""What firmware/build.py makes: reproducible, measured, signed, and within the memories of the chip."""
 
 import json
 import shutil
-import struct
 
 import pytest
-from Crypto.Hash import TurboSHAKE128
 
 from firmware import build as firmware_build
+from formats.image import MAX_BODY_BYTES
+from host.evidence.hash_keys import read_hss_public
+from host.firmware import image
 from rtl.config import CONFIGS
-from tests.firmware.riscv import elf_symbols
+from sim.golden.lms import verify_hss
+from tests.firmware.riscv import elf_symbols, stack_depths
+from tests.firmware.unicorn_chip import SRAM_BASE
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_image_fits_the_rom_and_holds_its_measurement(name):
-    path = firmware_build.build(name)
-    image = path.read_bytes()
-    assert len(image) <= CONFIGS[name].rom_bytes
-    assert len(image) % 8 == 0
-    application = image[firmware_build.APPLICATION_OFFSET :]
-    digest = TurboSHAKE128.new(data=application, domain=0x06).read(32)
-    assert firmware_build.measurement(name) == digest
-    reference = json.loads((path.parent / "measurement.json").read_text())
-    assert reference == {"config": name, "measurement": digest.hex(), "security_version": 1}
-    boot_code = image[: firmware_build.APPLICATION_OFFSET]
-    assert boot_code.count(digest + struct.pack("<I", reference["security_version"])) == 1
+def test_the_application_is_an_image_that_the_development_key_signed(name):
+    rom = firmware_build.build(name)
+    signed = image.parse((rom.parent / "app.signed.bin").read_bytes())
+    key = read_hss_public(rom.parent / "firmware_key.pub")
+    assert verify_hss(key, signed.signed_bytes, signed.signature)
+    assert signed.measured == (rom.parent / "app.unsigned.bin").read_bytes()
+    assert signed.body == (rom.parent / "app.bin").read_bytes()
+    constants = firmware_build.header_constants((rom.parent / "livetrap_csr.h").read_text())
+    assert (signed.load_address, signed.map_hash) == (SRAM_BASE, constants["MAP_HASH"])
+    assert (signed.version, signed.security_version) == (firmware_build.VERSION, firmware_build.SECURITY_VERSION)
+    assert firmware_build.measurement(name) == signed.measurement
+    reference = json.loads((rom.parent / "measurement.json").read_text())
+    assert reference == {
+        "config": name,
+        "measurement": signed.measurement.hex(),
+        "security_version": signed.security_version,
+    }
 
 
-def test_the_image_is_the_same_wherever_and_whenever_it_is_built(tmp_path):
-    built = firmware_build.build("test").read_bytes()
+@pytest.mark.parametrize("name", CONFIGS)
+def test_both_programs_fit_their_memories(name):
+    rom = firmware_build.build(name)
+    config = CONFIGS[name]
+    assert len(rom.read_bytes()) <= config.rom_bytes
+    assert len((rom.parent / "app.bin").read_bytes()) <= MAX_BODY_BYTES
+    top = SRAM_BASE + config.sram_bytes - firmware_build.HANDOFF_BYTES
+    for program in ("rom", "app"):
+        symbols = {symbol: value for symbol, value, *_ in elf_symbols((rom.parent / f"{program}.elf").read_bytes())}
+        assert symbols["linker_handoff"] == top
+        assert symbols["linker_bss_end"] + firmware_build.STACK_BYTES <= top
+        if program == "rom":
+            assert symbols["linker_bss_start"] == SRAM_BASE + MAX_BODY_BYTES
+
+
+def test_firmware_is_the_same_wherever_and_whenever_it_is_built(tmp_path):
+    built = firmware_build.build("test").parent
     elsewhere = firmware_build.BUILD / f"elsewhere-{tmp_path.name}"
     elsewhere.mkdir(parents=True)
     try:
-        assert firmware_build.compile_image(CONFIGS["test"], elsewhere) == built
-        for name in ("app.elf", "rom.elf"):
-            assert (elsewhere / name).read_bytes() == (firmware_build.BUILD / "test" / name).read_bytes()
+        firmware_build.compile_firmware(CONFIGS["test"], elsewhere)
+        for name in ("rom.bin", "app.unsigned.bin", "app.elf", "rom.elf", "measurement.json"):
+            assert (elsewhere / name).read_bytes() == (built / name).read_bytes()
     finally:
         shutil.rmtree(elsewhere)
 
 
-def test_an_unchanged_image_is_not_built_again():
+def test_unchanged_firmware_is_neither_built_nor_signed_again():
     path = firmware_build.build("test")
-    before = path.stat().st_mtime_ns
+    before = [(path.parent / name).stat().st_mtime_ns for name in ("rom.bin", "app.signed.bin")]
     assert firmware_build.build("test") == path
-    assert path.stat().st_mtime_ns == before
+    assert [(path.parent / name).stat().st_mtime_ns for name in ("rom.bin", "app.signed.bin")] == before
 
 
-def test_every_change_of_the_application_changes_the_measurement():
-    application = firmware_build.build("test").read_bytes()[firmware_build.APPLICATION_OFFSET :]
-    measured = firmware_build.measure(application)
-    for at in range(0, len(application), 997):
-        changed = bytearray(application)
-        changed[at] ^= 0x80
-        assert firmware_build.measure(bytes(changed)) != measured
+def test_a_spent_development_key_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware_build, "BUILD", tmp_path)
+    monkeypatch.setattr(firmware_build, "DEVELOPMENT_KEY", tmp_path / "key")
+    monkeypatch.setattr(firmware_build, "DEVELOPMENT_KEY_HEIGHT", 5)
+    unsigned = image.pack(b"1234", SRAM_BASE, image.Version(), 1, 0)
+    keys = [firmware_build.sign_for_development(unsigned)[1] for _ in range(33)]
+    assert len(set(keys[:32])) == 1 and keys[32] != keys[0]
 
 
 def test_segments_below_the_image_are_refused():
     elf = (firmware_build.build("test").parent / "app.elf").read_bytes()
-    assert firmware_build.load_segments(elf, firmware_build.APPLICATION_OFFSET)
+    assert firmware_build.load_segments(elf, SRAM_BASE)
     with pytest.raises(ValueError, match="below"):
-        firmware_build.load_segments(elf, firmware_build.APPLICATION_OFFSET + 8)
+        firmware_build.load_segments(elf, SRAM_BASE + 8)
     with pytest.raises(ValueError, match="not a little-endian ELF32"):
         firmware_build.load_segments(b"\x7fELF\x02\x01" + elf[6:], 0)
 
 
-def test_the_log_has_all_of_sram_but_a_few_kilobytes():
-    for name, config in CONFIGS.items():
-        elf = (firmware_build.build(name).parent / "app.elf").read_bytes()
-        symbols = {symbol: value for symbol, value, *_ in elf_symbols(elf)}
-        start, end = symbols["linker_log_start"], symbols["linker_log_end"]
-        assert end == 0x1000_0000 + config.sram_bytes - firmware_build.STACK_BYTES
-        assert end - start > config.sram_bytes - 9 * 1024
+READS_SIGNATURES = dict.fromkeys(("hss_verify", "lead_to_root", "climb"), "hss_read_")
+CALLS_COMMANDS = dict.fromkeys(("dispatch_packet", "carry_out"), "command_")
+INDIRECT = {"rom": READS_SIGNATURES | {"rom_start": "application_start"}, "app": READS_SIGNATURES | CALLS_COMMANDS}
+
+
+@pytest.mark.parametrize(("program", "entry"), [("app", "application_start"), ("rom", "rom_reset")])
+def test_nothing_recurs_and_the_stack_is_deep_enough(program, entry):
+    elf = (firmware_build.build("test").parent / f"{program}.elf").read_bytes()
+    depths = stack_depths(elf, INDIRECT[program])
+    print(program, depths[entry])
+    assert 400 < depths[entry] <= firmware_build.STACK_BYTES // 2

@@ -1,0 +1,1 @@
+"""Firmware on its way to a chip: images, and updates over the link."""
