@@ -3,8 +3,10 @@
 
 #include "bytes.h"
 #include "commands.h"
+#include "computed.h"
 #include "evidence.h"
 #include "ingest.h"
+#include "receipts.h"
 
 /* In the order of formats/descriptor.py's Run. */
 static const enum request_field run_fields[] = {FIELD_COUNT, FIELD_ITERATIONS, FIELD_OPEN, FIELD_END};
@@ -22,7 +24,9 @@ int command_run(const struct request *request, struct cbor_writer *response) {
         store_le32(payload + 4 * index, (uint32_t)value);
     }
     if (accelerator_status_read() & ACCELERATOR_STATUS_STOPPED_MASK) return CHIP_ERROR_STOPPED;
-    int error = evidence_readiness();
+    int error = evidence_work_readiness();
+    if (!error && receipts_are_missing()) error = CHIP_ERROR_HELD;
+    if (!error && !computed_reserve()) error = CHIP_ERROR_HARDWARE;
     if (!error) error = ingest_record(RECORD_RUN, (uint32_t)address, payload, sizeof payload);
     if (error) return error;
     cbor_put_map(response, 1);

@@ -2,13 +2,22 @@
 
 #include <livetrap_csr.h>
 
-#include "certificate.h"
 #include "commands.h"
+#include "computed.h"
+#include "confirmation.h"
+#include "countersignature.h"
 #include "dispatch.h"
+#include "events.h"
 #include "evidence.h"
+#include "flash.h"
 #include "frame_receiver.h"
 #include "frame_sender.h"
+#include "image_group.h"
+#include "journal.h"
+#include "log.h"
+#include "receipts.h"
 #include "timeout.h"
+#include "truncation.h"
 
 /* received: a frame that waits for the sender. resetting: the response to a reset request has been sent, at
    `reset_start`. */
@@ -18,16 +27,31 @@ static struct {
     uint64_t reset_start;
 } application;
 
-void application_initialise(const struct handoff *handoff) {
+/* What flash keeps through power loss; ROM has checked all of it. */
+static bool initialise_storage(struct handoff *handoff) {
+    const bool is_there = flash_initialise();
+    journal_initialise();
+    const bool has_log = is_there && log_initialise();
+    countersignature_initialise();
+    image_group_initialise(handoff);
+    computed_initialise();
+    events_initialise(handoff);
+    truncation_initialise();
+    receipts_initialise();
+    return has_log;
+}
+
+void application_initialise(struct handoff *handoff) {
     application.received = FRAME_NONE;
     application.resetting = false;
     frame_receiver_initialise();
     frame_sender_initialise();
     dispatch_initialise();
-    certificate_initialise();
     os_commands_initialise();
     evidence_commands_initialise(handoff);
-    evidence_initialise();
+    boot_commands_initialise(handoff);
+    confirmation_initialise(handoff);
+    evidence_initialise(initialise_storage(handoff));
 }
 
 static void serve_link(void) {
@@ -48,11 +72,18 @@ static void poll_reset(void) {
         application.resetting = true;
         application.reset_start = chip_ticks_read();
     }
-    if (ticks_have_passed(application.reset_start, RESET_DELAY_TICKS)) chip_reset_write(CHIP_RESET_REQUEST_MASK);
+    const bool is_noted = evidence_is_noted() || ticks_have_passed(application.reset_start, EVIDENCE_TICKS);
+    if (is_noted && ticks_have_passed(application.reset_start, RESET_DELAY_TICKS)) {
+        chip_reset_write(CHIP_RESET_REQUEST_MASK);
+    }
 }
 
 void application_poll(void) {
     evidence_poll();
+    events_poll();
+    receipts_poll();
+    computed_poll();
+    confirmation_poll();
     if (commands_reset_is_requested()) {
         frame_sender_poll();
         poll_reset();

@@ -3,8 +3,10 @@
 #include <livetrap_formats.h>
 
 #include "commands.h"
+#include "confirmation.h"
 #include "evidence.h"
 #include "frame_sender.h"
+#include "image_group.h"
 #include "runtime.h"
 #include "smp.h"
 
@@ -22,6 +24,8 @@
 #define OPEN FIELD_BIT(FIELD_OPEN)
 #define END FIELD_BIT(FIELD_END)
 #define DIGEST FIELD_BIT(FIELD_DIGEST)
+#define STATE FIELD_BIT(FIELD_STATE)
+#define INDEX FIELD_BIT(FIELD_INDEX)
 
 /* changes: whether the retry rule applies. */
 struct command {
@@ -52,6 +56,13 @@ static const struct command commands[] = {
     {USER_GROUP, COMMAND_COUNTERS, SMP_READ, false, 0, 0, command_counters},
     {USER_GROUP, COMMAND_CERTIFICATE, SMP_READ, false, 0, 0, command_certificate_read},
     {USER_GROUP, COMMAND_CERTIFICATE, SMP_WRITE, true, DATA, ID, command_certificate_write},
+    {USER_GROUP, COMMAND_BOOT, SMP_READ, false, 0, 0, command_boot},
+    {USER_GROUP, COMMAND_CONFIGURATION, SMP_READ, false, 0, 0, command_configuration},
+    {USER_GROUP, COMMAND_LIFECYCLE, SMP_WRITE, true, STATE, ID, command_lifecycle},
+    {USER_GROUP, COMMAND_EVENT, SMP_READ, false, INDEX, 0, command_event},
+    {USER_GROUP, COMMAND_RECEIPT, SMP_READ, false, 0, 0, command_receipt_read},
+    {USER_GROUP, COMMAND_RECEIPT, SMP_WRITE, true, DATA, ID, command_receipt_write},
+    {USER_GROUP, COMMAND_TRUNCATE, SMP_WRITE, true, DATA, ID, command_truncate},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -95,7 +106,12 @@ static uint32_t smp_error_of(int chip_error) {
         return SMP_ERROR_NO_MEMORY;
     case CHIP_ERROR_BUSY:
         return SMP_ERROR_BUSY;
+    case CHIP_ERROR_UNSIGNED:
+        return SMP_ERROR_CORRUPT;
     case CHIP_ERROR_STOPPED:
+    case CHIP_ERROR_HELD:
+    case CHIP_ERROR_ENTROPY:
+    case CHIP_ERROR_RETIRED:
     case CHIP_ERROR_NOT_PROVISIONED:
     case CHIP_ERROR_ALREADY_SET:
         return SMP_ERROR_BAD_STATE;
@@ -133,6 +149,8 @@ static uint32_t send_outcome(const struct smp_header *request, int error, struct
         } else {
             smp_put_protocol_error(&body, smp_error_of(error));
         }
+    } else {
+        confirmation_answered();
     }
     return send_response(request, &body);
 }
@@ -176,6 +194,25 @@ static void carry_out(const struct command *command, const struct origin *origin
     }
 }
 
+static bool is_known(uint32_t group) { return group == OS_GROUP || group == IMAGE_GROUP || group == USER_GROUP; }
+
+/* Requests of the image group name what they change, so that a retry changes nothing more. */
+static void carry_out_image_request(const struct smp_header *header, const uint8_t *request) {
+    struct cbor_writer body = body_writer();
+    const int error = image_group_carry_out(header, request, &body);
+    if (error) body = body_writer();
+    if (!error) {
+        confirmation_answered();
+    } else if (error == IMAGE_GROUP_UNKNOWN) {
+        smp_put_protocol_error(&body, SMP_ERROR_NOT_SUPPORTED);
+    } else if (error == IMAGE_GROUP_BUSY) {
+        smp_put_protocol_error(&body, SMP_ERROR_BUSY);
+    } else {
+        smp_put_command_error(&body, header, (uint32_t)error, SMP_ERROR_UNKNOWN);
+    }
+    send_response(header, &body);
+}
+
 static const struct command *find_command(const struct smp_header *header) {
     for (uint32_t index = 0; index < COMMANDS; index++) {
         const struct command *command = &commands[index];
@@ -202,8 +239,12 @@ void dispatch_packet(const uint8_t *packet, uint32_t size, bool truncated) {
         send_protocol_error(header, SMP_ERROR_CORRUPT);
         return;
     }
-    if (header->version > SMP_VERSION_2 || (header->group != OS_GROUP && header->group != USER_GROUP)) {
+    if (header->version > SMP_VERSION_2 || !is_known(header->group)) {
         send_protocol_error(header, SMP_ERROR_NOT_SUPPORTED);
+        return;
+    }
+    if (header->group == IMAGE_GROUP) {
+        carry_out_image_request(header, packet + SMP_HEADER_BYTES);
         return;
     }
     const struct command *command = find_command(header);

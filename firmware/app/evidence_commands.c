@@ -2,35 +2,23 @@
 #include <livetrap_formats.h>
 #include <stddef.h>
 
-#include "bytes.h"
-#include "certificate.h"
 #include "commands.h"
+#include "configuration.h"
 #include "evidence.h"
+#include "journal.h"
 #include "log.h"
 
-#define CHIP_ID_WORDS 4
-#define PUBLIC_KEY_WORDS 8
-
-/* RFC 9711 4.2.1: the type byte of a random UEID. */
-#define UEID_TYPE_RANDOM 0x01
+#define PUBLIC_KEY_BYTES 32
 
 static const struct handoff *handoff;
 
 void evidence_commands_initialise(const struct handoff *from_rom) { handoff = from_rom; }
 
-static void put_identity_words(uint8_t *destination, uint32_t first, uint32_t words) {
-    for (uint32_t index = 0; index < words; index++) {
-        chip_identity_index_write(first + index);
-        store_le32(destination + 4 * index, chip_identity_data_read());
-    }
-}
-
 int command_info(const struct request *request, struct cbor_writer *response) {
     (void)request;
-    if (!evidence_has_identity()) return CHIP_ERROR_NOT_PROVISIONED;
-    uint8_t ueid[1 + 4 * CHIP_ID_WORDS] = {UEID_TYPE_RANDOM}, key[4 * PUBLIC_KEY_WORDS];
-    put_identity_words(ueid + 1, 0, CHIP_ID_WORDS);
-    put_identity_words(key, CHIP_ID_WORDS, PUBLIC_KEY_WORDS);
+    uint8_t ueid[UEID_BYTES], key[PUBLIC_KEY_BYTES];
+    identity_ueid(ueid);
+    identity_get(IDENTITY_PUBLIC_KEY, PUBLIC_KEY_BYTES / 4, key);
     cbor_put_map(response, 12);
     cbor_put_key(response, "ueid");
     cbor_put_bytes(response, ueid, sizeof ueid);
@@ -61,7 +49,8 @@ int command_attest(const struct request *request, struct cbor_writer *response) 
 
 int command_snapshot(const struct request *request, struct cbor_writer *response) {
     (void)response;
-    const int error = evidence_readiness();
+    int error = evidence_readiness();
+    if (!error && log_is_full()) error = CHIP_ERROR_LOG_FULL;
     if (error) return error;
     evidence_snapshot(request_has(request, FIELD_NONCE) ? request->field[FIELD_NONCE].bytes : NULL);
     return COMMAND_DEFERRED;
@@ -77,13 +66,11 @@ int command_precommit(const struct request *request, struct cbor_writer *respons
 
 int command_statement(const struct request *request, struct cbor_writer *response) {
     const uint64_t seq = request->field[FIELD_SEQ].number;
-    const uint8_t *statement = log_find(seq);
-    if (!statement) return CHIP_ERROR_NOT_FOUND;
     cbor_put_map(response, 2);
     cbor_put_pair(response, "seq", seq);
     cbor_put_key(response, "data");
-    cbor_put_bytes(response, statement, STATEMENT_BYTES);
-    return CHIP_ERROR_OK;
+    uint8_t *statement = cbor_reserve_bytes(response, STATEMENT_BYTES);
+    return statement && log_read(seq, statement) ? CHIP_ERROR_OK : CHIP_ERROR_NOT_FOUND;
 }
 
 int command_counters(const struct request *request, struct cbor_writer *response) {
@@ -101,11 +88,14 @@ int command_counters(const struct request *request, struct cbor_writer *response
     return CHIP_ERROR_OK;
 }
 
+static uint8_t certificate[CERTIFICATE_BYTES];
+
+_Static_assert(CERTIFICATE_BYTES <= JOURNAL_MAX_BYTES, "the journal takes a certificate");
+
 int command_certificate_read(const struct request *request, struct cbor_writer *response) {
     (void)request;
-    uint32_t size;
-    const uint8_t *certificate = certificate_get(&size);
-    if (!certificate) return CHIP_ERROR_NOT_FOUND;
+    const uint32_t size = journal_get(JOURNAL_RECORD_CERTIFICATE, certificate, sizeof certificate);
+    if (!size) return CHIP_ERROR_NOT_FOUND;
     cbor_put_map(response, 1);
     cbor_put_key(response, "data");
     cbor_put_bytes(response, certificate, size);
@@ -114,11 +104,11 @@ int command_certificate_read(const struct request *request, struct cbor_writer *
 
 int command_certificate_write(const struct request *request, struct cbor_writer *response) {
     const uint64_t size = request->field[FIELD_DATA].number;
-    uint32_t present;
     if (size > CERTIFICATE_BYTES) return CHIP_ERROR_TOO_LARGE;
     if (size == 0) return CHIP_ERROR_MALFORMED;
-    if (certificate_get(&present)) return CHIP_ERROR_ALREADY_SET;
-    certificate_set(request->field[FIELD_DATA].bytes, (uint32_t)size);
+    if (journal_get(JOURNAL_RECORD_CERTIFICATE, certificate, sizeof certificate)) return CHIP_ERROR_ALREADY_SET;
+    const bool is_put = journal_put(JOURNAL_RECORD_CERTIFICATE, request->field[FIELD_DATA].bytes, (uint32_t)size);
+    if (!is_put) return CHIP_ERROR_HARDWARE;
     cbor_put_map(response, 0);
     return CHIP_ERROR_OK;
 }

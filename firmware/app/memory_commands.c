@@ -49,8 +49,8 @@ static void put_chunk(struct cbor_writer *response, window_base base, uint32_t o
 
 /* Returns NOT_FOUND, or SUPERSEDED when the statement is that of a snapshot. */
 static int without_image(uint64_t seq) {
-    const uint8_t *statement = log_find(seq);
-    const bool is_snapshot = statement && statement[CLAIM_KIND_OFFSET] == KIND_SNAPSHOT;
+    static uint8_t statement[STATEMENT_BYTES];
+    const bool is_snapshot = log_read(seq, statement) && statement[CLAIM_KIND_OFFSET] == KIND_SNAPSHOT;
     return is_snapshot ? CHIP_ERROR_SUPERSEDED : CHIP_ERROR_NOT_FOUND;
 }
 
@@ -79,7 +79,7 @@ int command_memory_read(const struct request *request, struct cbor_writer *respo
 
 static int take_in(uint32_t kind, uint32_t address, const uint8_t *payload, uint32_t size,
                    struct cbor_writer *response) {
-    int error = evidence_readiness();
+    int error = evidence_work_readiness();
     if (!error) error = ingest_record(kind, address, payload, size);
     if (error) return error;
     cbor_put_map(response, 1);

@@ -15,6 +15,7 @@ static const struct {
     [FIELD_TEXT] = {"d", 1, CBOR_TEXT},        [FIELD_COUNT] = {"count", 5, CBOR_UNSIGNED},
     [FIELD_OPEN] = {"open", 4, CBOR_UNSIGNED}, [FIELD_ITERATIONS] = {"iterations", 10, CBOR_UNSIGNED},
     [FIELD_END] = {"end", 3, CBOR_UNSIGNED},   [FIELD_DIGEST] = {"digest", 6, CBOR_BYTES},
+    [FIELD_STATE] = {"state", 5, CBOR_UNSIGNED}, [FIELD_INDEX] = {"index", 5, CBOR_UNSIGNED},
 };
 
 static bool is_duplicate(const struct cbor_item *keys, uint32_t count, const struct cbor_item *key) {

@@ -21,6 +21,8 @@ enum request_field {
     FIELD_OPEN,
     FIELD_END,
     FIELD_DIGEST,
+    FIELD_STATE,
+    FIELD_INDEX,
     FIELD_KINDS,
 };
 

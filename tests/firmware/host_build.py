@@ -9,10 +9,15 @@ from functools import cache
 from pathlib import Path
 
 import cbor2
+from Crypto.Hash import TurboSHAKE128
 from smp import packet as smp_packet
 
 from firmware.build import APPLICATION, BUILD, FIRMWARE, LIBRARY
+from formats.configuration import Configuration
+from formats.flash import FLAG_SET, SLOT_BYTES, TRAILER_OFFSET, JournalRecord, Trailer
+from formats.hashing import Domain
 from formats.link import USER_GROUP, Command
+from formats.otp import CONFIGURATION_BYTES, CONFIGURATION_OFFSET, FLOOR_BYTES, FLOOR_OFFSET
 from formats.statement import layout
 from rtl.config import CONFIGS
 from rtl.generate import write_headers
@@ -21,7 +26,9 @@ HOST = Path(__file__).parent / "host"
 CONFIG = CONFIGS["test"]
 READ, WRITE = 0, 2
 HEADER = struct.Struct(">BBHHBB")
+POWER_IS_OFF = 0xFFFFFFFF
 
+MODEL = ("chip_model", "driver", "flash_operations", "hash_model", "life_model", "nor_model", "rom_model")
 COMPILER = (
     "gcc", "-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
     "-fno-sanitize-recover=all",
@@ -30,7 +37,7 @@ COMPILER = (
 _ACCESSOR = re.compile(r"static inline (\w+ \w+\([^)]*\)) \{[^}]*\}")
 
 
-def _without_bodies(header: str) -> str:
+def without_bodies(header: str) -> str:
     """The generated header with declarations where its accessors were: the model defines them."""
     return _ACCESSOR.sub(r"\1;", header)
 
@@ -43,10 +50,10 @@ def host_program() -> Path:
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_headers(CONFIG, directory / "generated")
-        header = _without_bodies((directory / "generated" / "livetrap_csr.h").read_text())
+        header = without_bodies((directory / "generated" / "livetrap_csr.h").read_text())
         sources = [FIRMWARE / "lib" / f"{name}.c" for name in LIBRARY]
         sources += [FIRMWARE / "app" / f"{name}.c" for name in APPLICATION]
-        sources += [HOST / "chip_model.c", HOST / "driver.c"]
+        sources += [HOST / f"{name}.c" for name in MODEL]
         inputs = [*FIRMWARE.rglob("*.[ch]"), *HOST.glob("*.[ch]"), directory / "generated" / "livetrap_formats.h"]
         digest = hashlib.sha256(header.encode() + b"".join(path.read_bytes() for path in sorted(inputs))).hexdigest()
         program, stamp = directory / "driver", directory / "inputs.sha256"
@@ -98,16 +105,21 @@ def unframe(stream: bytes) -> list[bytes]:
     return packets
 
 
+class PowerCut(Exception):
+    """Power was cut in the operation, as `cut` had said."""
+
+
 class HostChip:
     """One run of the driver: a chip that has been powered on and booted."""
 
     KNOBS = (
         "provisioned", "derived", "cleared", "statement_cycles", "capture_cycles", "ingest_cycles",
         "statement_refused", "ingest_rejected", "tx_room", "random", "capture_at_image_read",
-        "run_cycles", "run_error",
+        "run_cycles", "run_error", "run_macs", "macs", "entropy", "burn_cycles",
     )  # fmt: skip
     STATE = (
-        "cycles", "seq", "records", "rate", "bootcount", "captures", "statements", "resets", "waiting", "log_words",
+        "cycles", "seq", "records", "rate", "bootcount", "captures", "statements", "resets", "waiting",
+        "flash_changes", "macs", "held", "running", "lifecycle", "floor", "burns", "refused_burns",
     )  # fmt: skip
 
     def __init__(self):
@@ -125,17 +137,74 @@ class HostChip:
         self._process.stdin.flush()
         head = self._process.stdout.read(4)
         assert len(head) == 4, "the firmware crashed: the sanitizer's report is on stderr"
-        return self._process.stdout.read(int.from_bytes(head, "little"))
+        size = int.from_bytes(head, "little")
+        if size == POWER_IS_OFF:
+            raise PowerCut
+        return self._process.stdout.read(size)
+
+    def new(self, security_version: int = 7, slot: int = 0, *, confirmed: bool = True) -> None:
+        """Power for a chip that was never used, whose fuses demand all that its firmware is. It is not booted yet.
+
+        security_version, slot: of the firmware that will be started; confirmed: in the slot's flags.
+        """
+        self._do("Z")
+        self._do("H", struct.pack("<QQ", security_version, slot))
+        if confirmed:
+            self.write_flash(slot * SLOT_BYTES + TRAILER_OFFSET + Trailer.CONFIRMED, struct.pack("<I", FLAG_SET))
+            self.burn(FLOOR_OFFSET, ((1 << security_version) - 1).to_bytes(FLOOR_BYTES, "little"))
+
+    def configure(self, configuration: Configuration) -> None:
+        """Gives a chip that is not booted yet its configuration: in the journal, with its digest in the fuses."""
+        record = configuration.encode()
+        digest = TurboSHAKE128.new(data=record, domain=Domain.CONFIGURATION).read(CONFIGURATION_BYTES)
+        self.burn(CONFIGURATION_OFFSET, digest)
+        self.batch([("i", b"")])
+        assert self.batch([("j", struct.pack("<Q", JournalRecord.CONFIGURATION) + record)]) == [b"\1"]
 
     def power_on(self, **knobs: int) -> None:
         """A chip that was never used, with the given knobs, reset and nothing polled yet."""
-        self._do("Z")
+        self.new()
+        self.start(**knobs)
+
+    def start(self, **knobs: int) -> None:
+        """Boots a chip that has power, with the given knobs; nothing is polled yet."""
         self.set(**knobs)
         self._do("B")
+
+    def burn(self, offset: int, data: bytes) -> None:
+        """Makes fuses hold other bytes, whatever they held."""
+        self._do("U", struct.pack("<Q", offset) + data)
+
+    def fuses(self) -> bytes:
+        return self._do("G")
+
+    def trap(self, cause: int) -> None:
+        """Leaves what a trap leaves for the boot after it."""
+        self._do("Q", struct.pack("<Q", cause))
+
+    def cut(self, count: int, seed: int) -> None:
+        """Cuts power in the count-th program or erase from now: PowerCut is raised, and power_cycle boots again."""
+        self.batch([("c", struct.pack("<QQ", count, seed))])
+
+    def save(self) -> None:
+        """Keeps a copy of flash and fuses."""
+        self.batch([("u", b"")])
+
+    def restore(self) -> None:
+        """Flash and fuses as they were when they were saved; power goes off and on, and nothing is booted yet."""
+        self.batch([("o", b"")])
+        self._do("O")
 
     def boot(self, **knobs: int) -> None:
         """power_on, and on until the boot statement is in the log."""
         self.power_on(**knobs)
+        self.poll(2000)
+
+    def power_cycle(self, **knobs: int) -> None:
+        """Power off and on: flash keeps what it holds, and the chip boots."""
+        self._do("O")
+        self.set(**knobs)
+        self._do("B")
         self.poll(2000)
 
     def warm_reset(self) -> None:
@@ -163,7 +232,7 @@ class HostChip:
         return unframe(self._do("X", struct.pack("<Q", quiet_turns) + stream))
 
     def state(self) -> dict[str, int]:
-        return dict(zip(self.STATE, struct.unpack("<10Q", self._do("S")), strict=True))
+        return dict(zip(self.STATE, struct.unpack("<17Q", self._do("S")), strict=True))
 
     def lasting_state(self) -> dict[str, int]:
         """What a refused request must leave as it was: all but the passing of time."""
@@ -172,9 +241,30 @@ class HostChip:
     def weights(self, address: int = 0, size: int = CONFIG.weight_bytes) -> bytes:
         return self._do("M", struct.pack("<QQ", address, size))
 
-    def spoil_log(self, offset: int) -> None:
-        """Changes a byte of the memory that holds the log."""
-        self._do("L", struct.pack("<Q", offset))
+    def batch(self, operations: list[tuple[str, bytes]]) -> list[bytes | None]:
+        """The answers of flash operations (host/flash_operations.c), None for those that power was off for.
+
+        They must have less than 64 KiB together.
+        """
+        self._process.stdin.write(
+            b"".join(name.encode() + struct.pack("<I", len(data)) + data for name, data in operations)
+        )
+        self._process.stdin.flush()
+        answers: list[bytes | None] = []
+        for _ in operations:
+            head = self._process.stdout.read(4)
+            assert len(head) == 4, "the firmware crashed: the sanitizer's report is on stderr"
+            size = int.from_bytes(head, "little")
+            answers.append(None if size == POWER_IS_OFF else self._process.stdout.read(size))
+        return answers
+
+    def flash(self, offset: int, size: int) -> bytes:
+        """What flash holds."""
+        return self._do("m", struct.pack("<QQ", offset, size))
+
+    def write_flash(self, offset: int, data: bytes) -> None:
+        """Makes flash hold other bytes, whatever it held."""
+        self._do("w", struct.pack("<Q", offset) + data)
 
     def is_cbor(self, data: bytes) -> bool:
         return self._do("C", data) == b"\1"

@@ -14,33 +14,36 @@ def test_boot_makes_the_first_statement(chip):
 
 
 def test_requests_wait_in_the_link_until_the_boot_statement_is_made(driver):
-    driver.power_on(derived=0)
+    driver.power_on(statement_cycles=400_000)
     driver.feed(frame(packet(Command.INFO)))
     driver.poll(500)
     assert driver.take() == b""
-    driver.set(derived=1)
+    driver.advance(400_000)
     (answer,) = driver.exchange(b"")
     assert response_body(packet(Command.INFO), answer)["seq"] == 1
 
 
 @pytest.mark.parametrize("missing", ["provisioned", "derived"])
-def test_without_identity_the_chip_says_so_and_boots_later(driver, missing):
+def test_without_an_identity_nothing_is_signed_and_nothing_taken(driver, missing):
     driver.power_on(**{missing: 0})
-    driver.advance(64 << 17)
     driver.poll(5)
     before = driver.lasting_state()
-    refused = error(ChipError.NOT_PROVISIONED)
-    assert driver.read(Command.INFO) == refused
+    refused = error(ChipError.HARDWARE)
     assert driver.write(Command.ATTEST, {"nonce": NONCE}) == refused
     assert driver.write(Command.SNAPSHOT, {}) == refused
     assert driver.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == refused
     assert driver.write(Command.TRIGGER, {"rate": 1}) == refused
+    assert driver.read(Command.INFO)["seq"] == 0
     assert driver.read(Command.MEMORY, {"addr": 0, "len": 8}) == {"addr": 0, "zeros": 8}
     assert driver.lasting_state() == before
-    driver.set(**{missing: 1})
-    driver.poll(1000)
-    assert driver.write(Command.MEMORY, {"addr": 0, "data": bytes(8)}) == {"records": 1}
-    assert facts(driver, 0)[0] == Kind.BOOT
+
+
+def test_the_boot_statement_is_made_once(chip):
+    for boots in range(1, 4):
+        chip.poll(3000)
+        assert [facts(chip, seq)[0] for seq in range(boots)] == [Kind.BOOT] * boots
+        assert chip.read(Command.INFO)["seq"] == boots
+        chip.warm_reset()
 
 
 def test_a_boot_statement_that_is_refused_or_overdue_is_a_hardware_error(driver):

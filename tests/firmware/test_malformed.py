@@ -24,6 +24,17 @@ REQUESTS = {
     (Command.COUNTERS, READ): {},
     (Command.CERTIFICATE, READ): {},
     (Command.CERTIFICATE, WRITE): {"data": b"certificate"},
+    (Command.RUN, WRITE): {"addr": 64, "count": 3, "iterations": 5, "open": 4096, "end": 8192},
+    (Command.ACCELERATOR, READ): {},
+    (Command.ACCELERATOR, WRITE): {},
+    (Command.PRECOMMIT, WRITE): {"digest": NONCE},
+    (Command.BOOT, READ): {},
+    (Command.LIFECYCLE, WRITE): {"state": 2},
+    (Command.CONFIGURATION, READ): {},
+    (Command.EVENT, READ): {"index": 0},
+    (Command.RECEIPT, READ): {},
+    (Command.RECEIPT, WRITE): {"data": b"receipt"},
+    (Command.TRUNCATE, WRITE): {"data": b"approval"},
 }
 
 ILL_FORMED = {
@@ -103,7 +114,7 @@ def test_unknown_keys_are_ignored_whatever_they_hold(driver, command, operation)
 
 NUMBERS = st.integers(0, (1 << 64) - 1) | st.sampled_from([0, 8, 16, SIZE - 8, SIZE, 1024, 1 << 32])
 ANYTHING = NUMBERS | st.binary(max_size=40) | st.text(max_size=5) | st.none() | st.lists(st.integers(), max_size=3)
-KEYS = st.sampled_from(["id", "nonce", "seq", "off", "len", "addr", "data", "rate", "d", "x"])
+KEYS = st.sampled_from(["id", "nonce", "seq", "off", "len", "addr", "data", "rate", "d", "state", "index", "x"])
 
 
 FIXTURE_IS_RESET = [HealthCheck.function_scoped_fixture]
@@ -111,7 +122,7 @@ FIXTURE_IS_RESET = [HealthCheck.function_scoped_fixture]
 
 @settings(deadline=None, derandomize=True, max_examples=300, suppress_health_check=FIXTURE_IS_RESET)
 @given(
-    command=st.integers(0, 10),
+    command=st.integers(0, 20),
     operation=st.sampled_from([READ, WRITE]),
     group=st.sampled_from([OS_GROUP, 64, 64, 64]),
     version=st.sampled_from([0, 1]),

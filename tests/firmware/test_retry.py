@@ -13,6 +13,8 @@ CHANGES = [
     (Command.MEMORY, {"addr": 16, "data": b"retry me" * 4}),
     (Command.TRIGGER, {"rate": 99}),
     (Command.CERTIFICATE, {"data": b"certificate"}),
+    (Command.PRECOMMIT, {"digest": NONCE}),
+    (Command.LIFECYCLE, {"state": 2}),
 ]
 
 

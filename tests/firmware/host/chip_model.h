@@ -3,11 +3,11 @@
 #ifndef CHIP_MODEL_H
 #define CHIP_MODEL_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define ACCESS_CYCLES 12
-#define LOG_BYTES 4096
 #define MODEL_MEMORY_BYTES (1u << 20)
 #define LINK_BYTES (1u << 20)
 
@@ -26,9 +26,15 @@ enum knob {
     KNOB_RANDOM,
     /* Captures that begin with the next read of IMAGE. */
     KNOB_CAPTURE_AT_IMAGE_READ,
-    /* How long a run takes, and the error with which it then stops (none if 0). */
+    /* How long a run takes, the error with which it then stops (none if 0), and its multiply-accumulates in a cycle. */
     KNOB_RUN_CYCLES,
     KNOB_RUN_ERROR,
+    KNOB_RUN_MACS,
+    /* Multiply-accumulates over the chip's life, as they are from now on. */
+    KNOB_MACS,
+    /* Health tests that fail, until power-on: 1 repetition count, 2 adaptive proportion, 3 both. */
+    KNOB_ENTROPY,
+    KNOB_BURN_CYCLES,
     KNOBS,
 };
 
@@ -36,11 +42,15 @@ extern uint64_t knobs[KNOBS];
 
 /* What a test can see, beside memory. */
 struct chip_state {
-    uint64_t cycles, seq, records, rate, bootcount, captures, statements, resets, waiting, log_words;
+    uint64_t cycles, seq, records, rate, bootcount, captures, statements, resets, waiting, flash_changes;
+    uint64_t macs, held, running, lifecycle, floor, burns, refused_burns;
 };
 
+/* Power-on: flash and fuses are what they were, all else is new. */
 void chip_power_on(void);
 void chip_warm_reset(void);
+/* Where the run goes on when power is cut. */
+void chip_until_power_cut(jmp_buf *where);
 void chip_set(enum knob knob, uint64_t value);
 void chip_advance(uint64_t cycles);
 void chip_feed(const uint8_t *bytes, uint32_t size);
@@ -51,7 +61,5 @@ struct chip_state chip_get_state(void);
 uint32_t chip_waiting(void);
 bool chip_reset_is_requested(void);
 uint8_t *chip_weights(void);
-/* Changes every bit of a byte of the log's memory. */
-void chip_spoil_log(uint64_t offset);
 
 #endif

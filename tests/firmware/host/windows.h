@@ -9,5 +9,6 @@ typedef uint32_t window_base;
 
 uint32_t window_read(window_base base, uint32_t offset);
 void ingest_data_write(uint32_t half_word);
+void hash_data_write(uint32_t half_word);
 
 #endif
