@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import cbor2
 
-from formats.link import OS_GROUP, USER_GROUP, ChipError, SmpError
+from formats.link import IMAGE_GROUP, OS_GROUP, USER_GROUP, ChipError, ImageError, SmpError
 from host.errors import LinkError, LivetrapError
 
 HEADER = struct.Struct(">BBHHBB")
@@ -89,6 +89,8 @@ class ChipRefusal(LivetrapError):
             return self.error.explanation
         if self.group == OS_GROUP and self.code in {int(error) for error in SmpError}:
             return f"SMP error {self.code} ({SmpError(self.code).name.lower().replace('_', ' ')})"
+        if self.group == IMAGE_GROUP and self.code in {int(error) for error in ImageError}:
+            return ImageError(self.code).explanation
         return f"error {self.code} of SMP group {self.group}"
 
 

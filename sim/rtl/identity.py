@@ -1,11 +1,11 @@
 """Who an emulated chip is."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from Crypto.Hash import SHAKE256
 
-CHIP_ID_BYTES = 16
-KEY_SEED_BYTES = 32
+from formats.otp import CHIP_ID_BYTES, CHIP_ID_OFFSET, LIFECYCLE_OFFSET, SEED_BYTES, SEED_OFFSET
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,13 @@ class Identity:
     chip_id: bytes
     key_seed: bytes
 
-    def __bytes__(self) -> bytes:
-        """What the chip's provisioning port takes."""
-        return self.chip_id + self.key_seed
+    @classmethod
+    def from_fuses(cls, fuses: bytes) -> Self | None:
+        """The identity in the OTP_BYTES bytes of formats/otp.py; None while the lifecycle is RAW."""
+        if not fuses[LIFECYCLE_OFFSET]:
+            return None
+        chip_id = fuses[CHIP_ID_OFFSET : CHIP_ID_OFFSET + CHIP_ID_BYTES]
+        return cls(chip_id, fuses[SEED_OFFSET : SEED_OFFSET + SEED_BYTES])
 
 
 def development_identity(seed: int) -> Identity:
@@ -26,4 +30,4 @@ def development_identity(seed: int) -> Identity:
     For development alone: whoever knows the seed knows the key.
     """
     shake = SHAKE256.new(b"livetrap development identity" + seed.to_bytes(8, "little"))
-    return Identity(shake.read(CHIP_ID_BYTES), shake.read(KEY_SEED_BYTES))
+    return Identity(shake.read(CHIP_ID_BYTES), shake.read(SEED_BYTES))

@@ -10,7 +10,7 @@ from formats.descriptor import Descriptor, Flag, Opcode, Operand
 from formats.link import CHUNK_BYTES, LINE_BYTES, USER_GROUP, Command
 
 READ, WRITE = 0, 2
-TRAINING_CYCLES = 900_000
+TRAINING_CYCLES = 3_000_000
 
 
 def _request(sequence: int, operation: int, command: Command, **body: object) -> bytes:
