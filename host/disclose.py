@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from formats.hashing import Domain
 from formats.statement import Kind
 from host.errors import EvidenceError, FieldError
-from host.evidence import records, statement
+from host.evidence import approval, records, statement
 from host.evidence.folder import Evidence, EvidenceFolder
 from host.evidence.replay import Position, Replay
 from host.evidence.statement import Statement
+from sim.golden.keccak import turboshake128
 from sim.golden.merkle import inclusion_proof, leaf_digests
 
 
@@ -25,8 +27,14 @@ def disclose(evidence: Evidence, out: Path, pages: Sequence[tuple[int, int]]) ->
     with folder.writing():
         if evidence.certificate is not None:
             folder.put_certificate(evidence.certificate)
+        if evidence.configuration is not None:
+            folder.put_configuration(evidence.configuration)
         for seq, data in evidence.statements.items():
             folder.put_statement(seq, data)
+        for data in evidence.approvals:
+            folder.put_approval(approval.digest_of(data), data)
+        for data in evidence.events:
+            folder.put_event(turboshake128(data, Domain.EVENT), data)
         for nonce in evidence.challenges:
             folder.put_challenge(nonce)
         for seq, page, content, proof in disclosed:

@@ -1,22 +1,28 @@
 """How the maker certifies a chip: it must first sign with the key that the certificate will name."""
 
 import secrets
+from collections.abc import Sequence
 
 from formats.hashing import DIGEST_BYTES
+from formats.otp import Lifecycle
 from formats.statement import Kind
 from host.device import Device
 from host.errors import FieldError
 from host.evidence import certificate, statement
-from host.evidence.certificate import Certificate
+from host.evidence.certificate import Authority, Chain
 from host.evidence.signature import public_key
 
 
-def certify(device: Device, maker_seed: bytes) -> Certificate:
-    """Checks that the chip holds its key, issues its certificate, and has the chip keep it.
+def certify(device: Device, issuer_seed: bytes, authorities: Sequence[Authority] = ()) -> Chain:
+    """Checks that the chip holds its key, issues its certificate, and has the chip keep the chain.
 
     The chip attests a fresh nonce; the statement's form, ueid, nonce and signature must fit what the chip says of
-    itself. Raises FieldError when they do not, ChipRefusal when the chip has a certificate already.
+    itself. Lifecycle and configuration are those of the statement. authorities: from the issuer on, when it is not
+    the root. Raises FieldError when something does not fit, ChipRefusal when the chip has a certificate already.
     """
+    issuer = public_key(issuer_seed)
+    if authorities and authorities[0].public_key != issuer:
+        raise FieldError("authority 1", "cnf", f"the issuer's key {issuer.hex()}", authorities[0].public_key.hex())
     info = device.info()
     nonce = secrets.token_bytes(DIGEST_BYTES)
     seq = device.attest(nonce)
@@ -30,8 +36,9 @@ def certify(device: Device, maker_seed: bytes) -> Certificate:
         raise FieldError(subject, "ueid", info.ueid.hex(), head.ueid.hex())
     if not head.signed_by(info.key):
         raise FieldError(subject, "signature", f"one by the chip's key {info.key.hex()}", "another")
-    issued = certificate.issue(maker_seed, info.ueid, info.key)
-    device.put_certificate(issued)
-    parsed = certificate.parse(issued)
-    certificate.check(parsed, public_key(maker_seed))
-    return parsed
+    issued = certificate.issue(issuer_seed, info.ueid, info.key, Lifecycle(head.lifecycle), head.configuration)
+    chain = Chain(issued, tuple(authorities))
+    if not authorities:
+        certificate.check_chain(chain, issuer)
+    device.put_certificate(chain.encoded)
+    return chain

@@ -34,7 +34,7 @@ def _silent(what: str, done: int, total: int) -> None:
 def pull(
     device: Device, folder: EvidenceFolder, nonce: bytes, pages: bool = True, progress: Progress = _silent
 ) -> Pulled:
-    """Has a head statement made over `nonce`, and stores certificate, statements and the newest image's pages.
+    """Has a head statement made over `nonce`, and stores certificate, configuration, statements, events and pages.
 
     pages: False leaves the pages on the chip. Raises Fork when the chip and the folder have different statements
     of one seq, EvidenceError when the folder cannot be written, and what Device raises.
@@ -45,6 +45,7 @@ def pull(
         raise EvidenceError(f"{folder.path} is the evidence of chip {folder.ueid.hex()}, not of {info.ueid.hex()}")
     with folder.writing():
         _pull_certificate(device, folder, pulled)
+        folder.put_configuration(device.configuration().encode())
         try:
             pulled.head = device.attest(nonce)
         except ChipRefusal as refusal:
@@ -55,6 +56,8 @@ def pull(
         _pull_statements(device, folder, info, end, pulled, progress)
         if pulled.head is not None:
             folder.put_challenge(nonce)
+        for event in device.events():
+            folder.put_event(event.digest, event.encode())
         if pages:
             _pull_pages(device, folder, pulled, progress)
         pulled.statements = len(folder.seqs())

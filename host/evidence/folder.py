@@ -21,11 +21,15 @@ FORMAT = "urn:livetrap:evidence:v1"
 MARKER = "evidence.json"
 CERTIFICATE = "certificate.cose"
 RECORD = "record.cborseq"
+CONFIGURATION = "configuration.bin"
 STATEMENTS, SNAPSHOTS, CHALLENGES, FORKS = "statements", "snapshots", "challenges", "forks"
+APPROVALS, EVENTS = "approvals", "events"
 
 _STATEMENT_NAME = re.compile(r"^(\d{8,20})\.cose$")
 _SNAPSHOT_NAME = re.compile(r"^(\d{8,20})$")
 _PAGE_NAME = re.compile(r"^(\d{5,10})\.(page|proof)$")
+_APPROVAL_NAME = re.compile(r"^[0-9a-f]{64}\.cose$")
+_EVENT_NAME = re.compile(r"^[0-9a-f]{64}\.event$")
 _CHALLENGE_NAME = re.compile(r"^([0-9a-f]{64})$")
 
 
@@ -34,8 +38,9 @@ class Evidence:
     """A folder's contents, not yet checked in any way.
 
     statements: seq, as the file's name says, to bytes. pages and proofs: seq of the snapshot to page number to
-    bytes. challenges: nonces that a head statement must answer. forks: second statements under a seq. strangers:
-    paths that are no part of the layout.
+    bytes. challenges: nonces that a head statement must answer. forks: second statements under a seq. configuration:
+    the chip's. approvals, events: what truncate and error statements may name. strangers: paths that are no part of
+    the layout.
     """
 
     ueid: bytes
@@ -46,6 +51,9 @@ class Evidence:
     challenges: tuple[bytes, ...] = ()
     record: bytes | None = None
     forks: tuple[tuple[int, bytes], ...] = ()
+    configuration: bytes | None = None
+    approvals: tuple[bytes, ...] = ()
+    events: tuple[bytes, ...] = ()
     strangers: tuple[str, ...] = ()
 
 
@@ -144,6 +152,18 @@ class EvidenceFolder:
         """Stores the chip's certificate; True when it is new. Raises EvidenceError when another is stored."""
         return self._put_once(self.path / CERTIFICATE, data)
 
+    def put_configuration(self, data: bytes) -> bool:
+        """Stores the chip's configuration; True when it is new. Raises EvidenceError when another is stored."""
+        return self._put_once(self.path / CONFIGURATION, data)
+
+    def put_approval(self, digest: bytes, data: bytes) -> bool:
+        """Stores an approval under the digest that a truncate statement names it by, as `put_configuration`."""
+        return self._put_once(self.path / APPROVALS / f"{digest.hex()}.cose", data)
+
+    def put_event(self, digest: bytes, data: bytes) -> bool:
+        """Stores an event's record under the digest that an error statement names it by, as `put_configuration`."""
+        return self._put_once(self.path / EVENTS / f"{digest.hex()}.event", data)
+
     def page(self, seq: int, page: int) -> bytes | None:
         """A stored page of the snapshot `seq`, or None."""
         return _read(self._page_path(seq, page, "page"))
@@ -176,7 +196,8 @@ class EvidenceFolder:
             raise EvidenceError(f"{error.filename or self.path}: {error.strerror or error}") from error
 
     def _load(self) -> Evidence:
-        known = {MARKER, CERTIFICATE, RECORD, STATEMENTS, SNAPSHOTS, CHALLENGES, FORKS}
+        known = {MARKER, CERTIFICATE, CONFIGURATION, RECORD}
+        known |= {STATEMENTS, SNAPSHOTS, CHALLENGES, FORKS, APPROVALS, EVENTS}
         strangers = [entry.name for entry in _entries(self.path) if entry.name not in known]
         statements = dict(_numbered(self.path / STATEMENTS, _STATEMENT_NAME, strangers))
         pages: dict[int, dict[int, bytes]] = {}
@@ -209,8 +230,19 @@ class EvidenceFolder:
             challenges=tuple(challenges),
             record=_read(self.record_path),
             forks=forks,
+            configuration=_read(self.path / CONFIGURATION),
+            approvals=tuple(self._named(APPROVALS, _APPROVAL_NAME, strangers)),
+            events=tuple(self._named(EVENTS, _EVENT_NAME, strangers)),
             strangers=tuple(sorted(strangers)),
         )
+
+    def _named(self, folder: str, name: re.Pattern[str], strangers: list[str]) -> Iterator[bytes]:
+        """Files of a folder with such names, in their order; the others' names go to `strangers`."""
+        for entry in _entries(self.path / folder):
+            if name.match(entry.name):
+                yield entry.read_bytes()
+            else:
+                strangers.append(f"{folder}/{entry.name}")
 
     def _page_path(self, seq: int, page: int, kind: str) -> Path:
         return self.path / SNAPSHOTS / f"{seq:08d}" / f"{page:05d}.{kind}"

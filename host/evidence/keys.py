@@ -18,6 +18,7 @@ KEY_BYTES = 32
 PUBLIC_PREFIX = bytes.fromhex("302a300506032b6570032100")
 PRIVATE_PREFIX = bytes.fromhex("302e020100300506032b657004220420")
 PUBLIC_LABEL, PRIVATE_LABEL = "PUBLIC KEY", "PRIVATE KEY"
+ED25519_KEY = "an Ed25519 key (RFC 8410)"
 
 
 def _pem(label: str, der: bytes) -> str:
@@ -25,18 +26,34 @@ def _pem(label: str, der: bytes) -> str:
     return f"-----BEGIN {label}-----\n{base64.b64encode(der).decode()}\n-----END {label}-----\n"
 
 
-def _from_pem(text: str, label: str, prefix: bytes, path: Path) -> bytes:
+def read_pem(path: Path, label: str, prefix: bytes, size: int, what: str) -> bytes:
+    """The `size` bytes behind a DER prefix in a PEM file with this label.
+
+    what: the key that it should be, with its article. Raises EvidenceError when the file cannot be read or holds
+    something else.
+    """
     begin, end = f"-----BEGIN {label}-----", f"-----END {label}-----"
-    lines = [line.strip() for line in text.strip().splitlines()]
+    lines = [line.strip() for line in _read(path).strip().splitlines()]
     if len(lines) < 3 or lines[0] != begin or lines[-1] != end:
-        raise EvidenceError(f"{path}: not an Ed25519 key in PEM with the label {label!r}")
+        raise EvidenceError(f"{path}: not {what} in PEM with the label {label!r}")
     try:
         der = base64.b64decode("".join(lines[1:-1]), validate=True)
     except (binascii.Error, ValueError) as error:
         raise EvidenceError(f"{path}: the PEM body is not base64") from error
-    if not der.startswith(prefix) or len(der) != len(prefix) + KEY_BYTES:
-        raise EvidenceError(f"{path}: not an Ed25519 key (RFC 8410)")
+    if not der.startswith(prefix) or len(der) != len(prefix) + size:
+        raise EvidenceError(f"{path}: not {what}")
     return der[len(prefix) :]
+
+
+def write_pem(path: Path, label: str, der: bytes) -> None:
+    """Writes a new PEM file. Raises EvidenceError when it exists already or cannot be written."""
+    try:
+        with path.open("x") as file:
+            file.write(_pem(label, der))
+    except FileExistsError as error:
+        raise EvidenceError(f"{path}: exists already; keys are not overwritten") from error
+    except OSError as error:
+        raise EvidenceError(f"{path}: {error.strerror or error}") from error
 
 
 def _read(path: Path) -> str:
@@ -53,12 +70,12 @@ def read_public(path: Path) -> bytes:
 
     Raises EvidenceError when the file cannot be read or holds something else.
     """
-    return _from_pem(_read(path), PUBLIC_LABEL, PUBLIC_PREFIX, path)
+    return read_pem(path, PUBLIC_LABEL, PUBLIC_PREFIX, KEY_BYTES, ED25519_KEY)
 
 
 def read_private(path: Path) -> bytes:
     """The 32-byte seed in a PEM file. Raises EvidenceError as `read_public` does."""
-    return _from_pem(_read(path), PRIVATE_LABEL, PRIVATE_PREFIX, path)
+    return read_pem(path, PRIVATE_LABEL, PRIVATE_PREFIX, KEY_BYTES, ED25519_KEY)
 
 
 def public_pem(key: bytes) -> str:

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from formats.hashing import DIGEST_BYTES
+from formats.otp import Lifecycle
 from formats.statement import FORCED, Cause, Claim, Kind, layout
 from host.errors import FieldError
 
@@ -13,10 +14,15 @@ from .signature import Sign1, parse_sign1
 
 ZEROS = bytes(DIGEST_BYTES)
 
-_BYTE_STRING_CLAIMS = ("nonce", "ueid", "firmware", "chain", "inputs", "digest")
+_BYTE_STRING_CLAIMS = ("nonce", "ueid", "firmware", "chain", "inputs", "digest", "configuration")
 """Claims whose value is a byte string to us too; the others are big-endian integers."""
 
-_ENUMERATIONS: dict[str, tuple[Kind | Cause, ...]] = {"kind": tuple(Kind), "cause": tuple(Cause)}
+_ENUMERATIONS: dict[str, tuple[Kind | Cause | Lifecycle, ...]] = {
+    "kind": tuple(Kind),
+    "cause": tuple(Cause),
+    "lifecycle": tuple(state for state in Lifecycle if state is not Lifecycle.RAW),
+}
+"""A chip in the state RAW makes no statement."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,9 @@ class Statement:
     page_size: int
     region: int
     digest: bytes
+    lifecycle: Lifecycle
+    security_floor: int
+    configuration: bytes
     encoded: bytes
 
     @cached_property
@@ -75,7 +84,7 @@ class Statement:
                 result[claim.name] = claim.text
                 continue
             value = getattr(self, claim.name)
-            if isinstance(value, Kind | Cause):
+            if isinstance(value, Kind | Cause | Lifecycle):
                 value = value.name.lower().replace("_", "-")
             result[claim.name] = value.hex() if isinstance(value, bytes) else value
         return result
@@ -131,8 +140,8 @@ def _values(claims: dict[object, object], subject: str) -> dict[str, Any]:
     return values
 
 
-def _enumerated(claim: Claim, value: object, subject: str) -> Kind | Cause:
-    members: dict[int, Kind | Cause] = {member.value: member for member in _ENUMERATIONS[claim.name]}
+def _enumerated(claim: Claim, value: object, subject: str) -> Kind | Cause | Lifecycle:
+    members: dict[int, Kind | Cause | Lifecycle] = {member.value: member for member in _ENUMERATIONS[claim.name]}
     if isinstance(value, int) and not isinstance(value, bool) and value in members:
         return members[value]
     names = ", ".join(f"{number} {member.name.lower()}" for number, member in members.items())

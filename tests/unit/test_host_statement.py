@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.otp import Lifecycle
 from formats.statement import PROTECTED, Cause, Kind, layout
 from host.errors import FieldError
 from host.evidence import cbor
@@ -12,11 +13,15 @@ from host.evidence.signature import sig_structure
 from host.evidence.statement import Statement, field_at, parse
 from sim.golden import chip as golden
 from sim.golden import statement as golden_statement
-from tests.evidence_story import CHIP_SEED, honest, values_of
+from tests.evidence_story import CHIP_SEED, honest, new_chip, values_of
 
 SLOTS = [claim for claim in layout().claims if claim.text is None]
-ENUMERATIONS = {"kind": st.sampled_from(Kind), "cause": st.sampled_from(Cause)}
-AS_BYTES = {"nonce", "ueid", "firmware", "chain", "inputs", "digest"}
+ENUMERATIONS = {
+    "kind": st.sampled_from(Kind),
+    "cause": st.sampled_from(Cause),
+    "lifecycle": st.sampled_from([state for state in Lifecycle if state is not Lifecycle.RAW]),
+}
+AS_BYTES = {"nonce", "ueid", "firmware", "chain", "inputs", "digest", "configuration"}
 
 
 def value_of(name: str, size: int) -> st.SearchStrategy[object]:
@@ -63,7 +68,8 @@ def test_any_bytes_are_refused_with_a_field(data: bytes) -> None:
 @given(st.data())
 def test_any_splice_of_a_statement_is_refused(data: st.DataObject) -> None:
     """Bytes removed, repeated or inserted anywhere."""
-    start, end = sorted(data.draw(st.tuples(st.integers(0, 488), st.integers(0, 488))))
+    at = st.integers(0, len(good()))
+    start, end = sorted(data.draw(st.tuples(at, at)))
     insert = data.draw(st.binary(max_size=40))
     spliced = good()[:start] + insert + good()[end:]
     if spliced == good():
@@ -122,7 +128,7 @@ def test_a_claim_of_another_type_is_named(claim: object, value: object) -> None:
     assert caught.value.field == claim.name
 
 
-@pytest.mark.parametrize("kind", [0, 7, 23])
+@pytest.mark.parametrize("kind", [0, 8, 23])
 def test_unknown_kinds(kind: int) -> None:
     with pytest.raises(FieldError) as caught:
         parse(changed_claims({-65537: kind}))
@@ -136,7 +142,14 @@ def test_causes_that_do_not_exist() -> None:
         assert caught.value.field == "cause"
 
 
-@pytest.mark.parametrize("key", [0, 1, 11, -1, -65555, -65536, "nonce", b"x"], ids=repr)
+@pytest.mark.parametrize("lifecycle", [0, 4, 7, 23])
+def test_lifecycles_that_no_signing_chip_has(lifecycle: int) -> None:
+    with pytest.raises(FieldError) as caught:
+        parse(changed_claims({-65555: lifecycle}))
+    assert caught.value.field == "lifecycle" and "1 development" in caught.value.expected
+
+
+@pytest.mark.parametrize("key", [0, 1, 11, -1, -65558, -65536, "nonce", b"x"], ids=repr)
 def test_an_unknown_claim_is_refused(key: object) -> None:
     with pytest.raises(FieldError, match="only the claims"):
         parse(changed_claims({key: 1}))
@@ -177,6 +190,7 @@ def test_json_has_every_claim() -> None:
     said = parse(good()).as_json()
     assert list(said) == [claim.name for claim in layout().claims]
     assert said["kind"] == "snapshot" and said["cause"] == "random" and said["pages"] == 3
+    assert said["lifecycle"] == "development" and said["configuration"] == new_chip().configuration.hex()
 
 
 def test_chain_is_the_golden_one() -> None:
