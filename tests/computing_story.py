@@ -9,14 +9,13 @@ from formats.descriptor import DESCRIPTOR_BYTES, AcceleratorError, Descriptor, F
 from formats.hashing import PAGE_BYTES
 from formats.records import Record, RecordKind
 from formats.statement import Cause
-from host.evidence import certificate, records
+from host.evidence import records
 from host.evidence.folder import Evidence
 from host.evidence.statement import parse
 from host.verify.inputs import running_digests
 from sim.golden import chip as golden
-from tests.evidence_story import CHIP_ID, CHIP_SEED, MAKER_SEED, NONCE, forged
+from tests.evidence_story import NONCE, PAGES, certified, forged, new_chip
 
-PAGES = 3
 SIZE = PAGES * PAGE_BYTES
 INDICES, LABELS, PROGRAM, OPEN = 512, 1000, 8192, 10240
 RUN = Run(4, 2, OPEN, SIZE)
@@ -51,7 +50,7 @@ class Story:
     images: memory at each snapshot.
     """
 
-    chip: golden.Chip = field(default_factory=lambda: golden.Chip(CHIP_ID, CHIP_SEED, pages=PAGES))
+    chip: golden.Chip = field(default_factory=new_chip)
     statements: list[bytes] = field(default_factory=list)
     record: bytearray = field(default_factory=bytearray)
     snapshots: list[int] = field(default_factory=list)
@@ -109,7 +108,7 @@ class Story:
         forced = set(self.images) - set(self.snapshots)
         return Evidence(
             ueid=self.chip.ueid,
-            certificate=certificate.issue(MAKER_SEED, self.chip.ueid, self.chip.public_key),
+            certificate=certified(self.chip),
             statements=dict(enumerate(self.statements)),
             pages={
                 seq: {page: self.images[seq][page * PAGE_BYTES :][:PAGE_BYTES] for page in range(PAGES)}

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+from formats.configuration import Configuration
+from formats.hashing import Domain
 from formats.records import Record, RecordKind
 from formats.statement import Cause, Kind, layout
 from host.evidence import certificate, records
@@ -14,6 +16,7 @@ from host.evidence.signature import public_key
 from host.evidence.statement import parse
 from sim.golden import chip as golden
 from sim.golden import statement as golden_statement
+from sim.golden.keccak import turboshake128
 
 MAKER_SEED = bytes(range(32))
 MAKER_KEY = public_key(MAKER_SEED)
@@ -23,6 +26,21 @@ NONCE = bytes(range(1, 33))
 SNAPSHOT_NONCE = bytes(range(2, 34))
 PAGES = 3
 """Of the chip's memory."""
+
+CONFIGURATION = Configuration(bytes.fromhex("00000001") + bytes(range(48))).encode()
+FIRMWARE = b"\x77" * 32
+
+
+def new_chip(configuration: bytes = CONFIGURATION) -> golden.Chip:
+    """A development chip that has never booted."""
+    digest = turboshake128(configuration, Domain.CONFIGURATION)
+    return golden.Chip(CHIP_ID, CHIP_SEED, pages=PAGES, measurement=FIRMWARE, configuration=digest)
+
+
+def certified(chip: golden.Chip) -> bytes:
+    """The chip's certificate chain, without authorities."""
+    issued = certificate.issue(MAKER_SEED, chip.ueid, chip.public_key, chip.lifecycle, chip.configuration)
+    return certificate.Chain(issued, ()).encoded
 
 
 @dataclass(frozen=True)
@@ -39,7 +57,7 @@ def story() -> Story:
     5 challenged snapshot, 6 boot, 7 random snapshot stated after 8 head, 9 head over NONCE; see the code for order.
     """
     random = Random(1)
-    chip = golden.Chip(CHIP_ID, CHIP_SEED, pages=PAGES)
+    chip = new_chip()
     statements: list[bytes] = []
     images: dict[int, bytes] = {}
     record = bytearray(records.header(chip.ueid))
@@ -83,11 +101,10 @@ def story() -> Story:
     chip = golden.take(chip, record_of(8, 64))
     snapshot(Cause.RANDOM)
     head(NONCE)
-    issued = certificate.issue(MAKER_SEED, chip.ueid, chip.public_key)
     size = chip.page_size
     evidence = Evidence(
         ueid=chip.ueid,
-        certificate=issued,
+        certificate=certified(chip),
         statements=dict(enumerate(statements)),
         pages={
             seq: {page: image[page * size : (page + 1) * size] for page in range(PAGES)}
@@ -95,6 +112,7 @@ def story() -> Story:
         },
         challenges=(NONCE, NONCE[::-1]),
         record=bytes(record),
+        configuration=CONFIGURATION,
     )
     return Story(evidence, images)
 
@@ -125,6 +143,12 @@ def write(evidence: Evidence, path: Path) -> EvidenceFolder:
     folder = EvidenceFolder.create(path, evidence.ueid)
     if evidence.certificate is not None:
         folder.put_certificate(evidence.certificate)
+    if evidence.configuration is not None:
+        folder.put_configuration(evidence.configuration)
+    for data in evidence.approvals:
+        folder.put_approval(turboshake128(data, Domain.APPROVAL), data)
+    for data in evidence.events:
+        folder.put_event(turboshake128(data, Domain.EVENT), data)
     for seq, data in evidence.statements.items():
         folder.put_statement(seq, data)
     for seq, pages in evidence.pages.items():

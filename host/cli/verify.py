@@ -10,6 +10,7 @@ from host.evidence.folder import EvidenceFolder
 from host.evidence.keys import read_public
 from host.verify import Report, Verdict
 from host.verify import verify as verify_evidence
+from host.verify.firmware import read_reference
 from host.verify.verifier import with_record
 
 from .options import EXISTING_FILE, FOLDER, as_nonce, as_page, json_option
@@ -60,6 +61,9 @@ def show(report: Report) -> None:
 @click.option(
     "--page", "pages", type=as_page, metavar="[SEQ:]N", multiple=True, help="Check only this page, by Merkle proof."
 )
+@click.option(
+    "--firmware", "references", type=EXISTING_FILE, multiple=True, help="A measurement.json: none other may have run."
+)
 @json_option
 def verify(
     evidence: Path,
@@ -67,6 +71,7 @@ def verify(
     record: Path | None,
     nonces: tuple[bytes, ...],
     pages: tuple[tuple[int | None, int], ...],
+    references: tuple[Path, ...],
     as_json: bool,
 ) -> int:
     """Verify the folder EVIDENCE, trusting nothing but the maker's public key.
@@ -79,6 +84,7 @@ def verify(
       livetrap verify evidence --maker maker.pub
       livetrap verify evidence --maker maker.pub --record run.cborseq --json
       livetrap verify evidence --maker maker.pub --page 4:0
+      livetrap verify evidence --maker maker.pub --firmware app.measurement.json
     """
     found = EvidenceFolder.open(evidence).load()
     if record is not None:
@@ -86,7 +92,8 @@ def verify(
             found = with_record(found, record.read_bytes())
         except OSError as error:
             raise EvidenceError(f"{record}: {error.strerror or error}") from error
-    report = verify_evidence(found, read_public(maker), nonces, pages)
+    firmware = [read_reference(path) for path in references]
+    report = verify_evidence(found, read_public(maker), nonces, pages, firmware)
     if as_json:
         print_json(report.as_json())
     else:

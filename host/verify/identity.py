@@ -1,4 +1,4 @@
-"""Who signed: the certificate by the maker's key, each statement's form, and its signature by the chip's key."""
+"""Who signed: the certificate chain from the maker's key, each statement's form, its signature by the chip's key."""
 
 from collections.abc import Iterator
 
@@ -16,17 +16,19 @@ CERTIFICATE, FORM, SIGNATURE, FORK = "certificate", "form", "signature", "fork"
 
 
 def check_certificate(evidence: Evidence, maker_key: bytes) -> tuple[Certificate | None, Check]:
-    """The certificate, if the maker issued it for this chip, and the check."""
+    """The certificate, if its chain leads from the maker's key to this chip, and the check."""
     if evidence.certificate is None:
         return None, unchecked(CERTIFICATE, "the evidence has no certificate of the chip")
     try:
-        found = certificates.parse(evidence.certificate)
-        certificates.check(found, maker_key)
+        chain = certificates.parse_chain(evidence.certificate)
+        certificates.check_chain(chain, maker_key)
+        found = chain.chip
         if found.ueid != evidence.ueid:
             raise FieldError("certificate", "ueid", f"the folder's, {evidence.ueid.hex()}", found.ueid.hex())
     except FieldError as error:
         return None, rejected(CERTIFICATE, error)
-    return found, verified(CERTIFICATE, f"the maker's key vouches for chip {found.ueid.hex()}")
+    through = "".join(f", through {authority.name!r}" for authority in reversed(chain.authorities))
+    return found, verified(CERTIFICATE, f"the maker's key vouches{through} for chip {found.ueid.hex()}")
 
 
 def check_forms(evidence: Evidence) -> tuple[dict[int, Statement], list[Check]]:

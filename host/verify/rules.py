@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from formats.hashing import WORD_BYTES
+from formats.otp import MAX_SECURITY_FLOOR
 from formats.statement import Cause, Kind
 from host.errors import FieldError
 from host.evidence.statement import ZEROS, Statement
@@ -109,12 +110,22 @@ def _steps(statement: Statement) -> Iterator[Finding]:
         yield "steps", expected, str(statement.steps)
 
 
+def _floor(statement: Statement) -> Iterator[Finding]:
+    if statement.security_floor > MAX_SECURITY_FLOOR:
+        expected = f"at most {MAX_SECURITY_FLOOR}, as the fuses have no more"
+        yield "security_floor", expected, str(statement.security_floor)
+    if statement.security_version < statement.security_floor:
+        expected = f"at least {statement.security_floor}, as the fuses let no lower one boot"
+        yield "security_version", expected, str(statement.security_version)
+
+
 _ALONE: tuple[Callable[[Statement], Iterator[Finding]], ...] = (
     _kind_and_cause,
     _nonce,
     _geometry,
     _nothing_came_in,
     _steps,
+    _floor,
 )
 
 
@@ -189,6 +200,15 @@ def _same_chip(statement: Statement, previous: Statement) -> Iterator[Finding]:
         before, after = getattr(previous, name), getattr(statement, name)
         if after != before:
             yield name, f"{before}, as in statement {previous.seq}", str(after)
+    if statement.configuration != previous.configuration:
+        expected = f"{previous.configuration.hex()}, as in statement {previous.seq}"
+        yield "configuration", expected, statement.configuration.hex()
+    if statement.lifecycle < previous.lifecycle:
+        expected = f"{previous.lifecycle.name.lower()} or later, as in statement {previous.seq}"
+        yield "lifecycle", expected, statement.lifecycle.name.lower()
+    if statement.security_floor < previous.security_floor:
+        expected = f"at least {previous.security_floor}, as in statement {previous.seq}"
+        yield "security_floor", expected, str(statement.security_floor)
 
 
 def _same_memory(statement: Statement, roots: dict[tuple[object, ...], Statement]) -> Iterator[Finding]:

@@ -45,7 +45,7 @@ def test_what_the_chip_lies_about_is_signed_anew_in_these_tests() -> None:
 
 
 def test_golden_chip_is_what_signs() -> None:
-    assert golden.Chip(b"", CHIP_SEED).public_key == certificate.parse(honest().certificate).public_key
+    assert golden.Chip(b"", CHIP_SEED).public_key == certificate.parse_chain(honest().certificate).chip.public_key
 
 
 def test_an_empty_folder() -> None:

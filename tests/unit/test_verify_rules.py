@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from formats.otp import Lifecycle
 from formats.statement import Cause, Kind
 from host.verify import Verdict
 from tests.evidence_story import HEAD, LAST, MID_RECORD, SECOND_BOOT, forged, honest, values_of
@@ -48,6 +49,12 @@ from tests.unit.verify_bench import ONES, assert_rejected, check
         (0, {"page_size": 12}, "page_size"),
         (0, {"page_size": 0}, "page_size"),
         (5, {"digest": ONES}, "digest"),
+        (3, {"configuration": ONES}, "configuration"),
+        (3, {"lifecycle": Lifecycle.PRODUCTION}, "lifecycle"),
+        (SECOND_BOOT, {"lifecycle": Lifecycle.RETIRED}, "lifecycle"),
+        (3, {"security_floor": 1}, "security_floor"),
+        (SECOND_BOOT, {"security_floor": 2, "security_version": 1}, "security_version"),
+        (LAST, {"security_floor": 65, "security_version": 65}, "security_floor"),
     ],
 )
 def test_rules(seq: int, patch: dict[str, int | bytes], field: str) -> None:
@@ -83,3 +90,23 @@ def test_a_snapshot_stated_late_must_fit_before_the_head(patch: dict[str, int], 
 def test_a_snapshot_stated_late_must_fit_after_the_snapshot_before() -> None:
     report = check(forged(honest(), {4: {"ticks": values_of(honest().statements[MID_RECORD])["ticks"] - 1}}))
     assert_rejected(report, "statement 4", "ticks")
+
+
+def test_a_chip_may_rise_through_its_life_and_is_still_evidence_when_retired() -> None:
+    lives: dict[int, dict[str, int | bytes]] = {seq: {"security_version": 3} for seq in honest().statements}
+    for seq in range(1, LAST + 1):
+        lives[seq]["lifecycle"] = Lifecycle.PRODUCTION
+    for seq in range(HEAD, LAST + 1):
+        lives[seq]["security_floor"] = 3
+    for seq in range(SECOND_BOOT, LAST + 1):
+        lives[seq]["lifecycle"] = Lifecycle.RETIRED
+    assert check(forged(honest(), lives)).exit_code == 0
+
+
+def test_a_truncation_may_be_stated() -> None:
+    assert check(forged(honest(), {HEAD: {"kind": Kind.TRUNCATE, "digest": ONES}})).exit_code == 1, "unanswered nonce"
+    broken = forged(honest(), {HEAD: {"kind": Kind.TRUNCATE, "digest": ONES, "cause": Cause.HOST}})
+    found = {each.statement for each in check(broken).named("rules") if each.verdict is Verdict.REJECTED}
+    assert found == {HEAD}
+    stated = check(forged(honest(), {HEAD: {"kind": Kind.TRUNCATE, "digest": ONES}})).named("rules")
+    assert all(each.verdict is Verdict.VERIFIED for each in stated)

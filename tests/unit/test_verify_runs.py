@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from formats.descriptor import Run
+from formats.flash import MACS_STEP
 from formats.records import Record, RecordKind
 from formats.statement import Cause
 from host.verify import Verdict
@@ -101,6 +102,22 @@ def test_macs_of_a_boot_statement_follow_from_the_boot_before():
     seq = seq_of("third boot")
     more = {later: {"macs": claim(later, "macs") + 5} for later in range(seq, len(story().statements))}
     assert check(forged(story().evidence, more)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "macs, is_told", [(MACS_STEP, True), (2 * MACS_STEP, True), (MACS_STEP + 1, False), (3 * MACS_STEP, False)]
+)
+def test_after_a_power_cut_macs_go_on_from_their_ceiling(macs: int, is_told: bool):
+    """At most two steps above, and at a whole one; how many that leaves out is told."""
+    seq = seq_of("fourth boot")
+    skipped = macs - claim(seq, "macs")
+    lies = {later: {"macs": claim(later, "macs") + skipped} for later in (seq, seq_of("last"))}
+    evidence = forged(story().evidence, lies)
+    if is_told:
+        told = next(each for each in check(evidence).named(COUNTERS) if each.statement == seq)
+        assert told.verdict is Verdict.VERIFIED and f"went on {skipped} multiply-accumulates above" in told.reason
+    else:
+        assert_finds(evidence, COUNTERS, seq, "macs", "or the ceiling above it", str(macs))
 
 
 def test_a_run_in_the_record_behind_the_last_statement_may_explain_macs():
