@@ -10,6 +10,8 @@ import rich_click as click
 from formats.hashing import DIGEST_BYTES
 from host.device import Device
 from host.link import emulated_port
+from host.logserver.client import LogServerClient
+from host.logserver.relay import PATIENCE, Relay
 from host.train.commitment import commitment_of, workload_of
 from host.train.follow import Pace, Told, follow
 from host.train.seed import data_digests, run_seed
@@ -71,6 +73,7 @@ def every(name: str, default: int, help: str) -> Callable[[Command], Command]:
     default=NO_RANDOMNESS,
     help="The Verifier's 32 bytes in the seed; zeros if no Verifier takes part.",
 )
+@click.option("--log-server", metavar="URL", help="Relay to this log server meanwhile, for a chip that it holds.")
 @click.option("--salt", type=as_bytes32, metavar="HEX", help="Key of the examples' salts, a secret; else random.")
 @chip_options
 @json_option
@@ -85,6 +88,7 @@ def train(
     test: bool,
     randomness: bytes,
     salt: bytes | None,
+    log_server: str | None,
     port: str | None,
     baud: int,
     timeout: float,
@@ -100,6 +104,7 @@ def train(
       livetrap train digits --port sim
       livetrap train digits --record run-1 --port /dev/ttyUSB0
       livetrap train --resume run-1
+      livetrap train digits --record run-1 --log-server http://127.0.0.1:8440
     """
     if (workload is None) == (resume is None) or (resume and (record or epochs)):
         raise click.UsageError("name either a WORKLOAD, or with --resume nothing but a transcript")
@@ -111,8 +116,14 @@ def train(
     else:
         chosen, seed, transcript = prepare(str(workload), epochs, randomness, salt, record)
     pace = Pace(checkpoint_every, evaluate_every, target)
+    client = LogServerClient(log_server) if log_server else None
     with open_device(port, baud, timeout, transcript.record if transcript else None) as device:
+        relay = Relay(device, client) if client else None
+        if relay:
+            device.meanwhile = relay.step
         told = _trained(device, chosen, seed, transcript, manifest, pace, test, quiet=as_json)
+        if relay:
+            relay.finish(PATIENCE)
     if as_json:
         print_json(asdict(told))
     if told.interrupted:
