@@ -1,6 +1,6 @@
 """Values out of the chip's answers, and what the answers hold."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Self
 
@@ -8,6 +8,13 @@ from formats.descriptor import AcceleratorError
 from host.errors import LinkError
 
 Body = Mapping[str, object]
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """For callers who do not want to know."""
 
 
 def integer(body: Body, key: str) -> int:

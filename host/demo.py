@@ -184,9 +184,9 @@ def run(
         maker_public = keys.generate(place / "maker")
         issued = enrol.certify(device, keys.read_private(place / "maker"))
         maker_key = keys.read_public(maker_public)
-    say(f"maker:    certifies chip {issued.ueid.hex()} with a fresh key, after it signed a challenge")
+    say(f"maker:    certifies chip {issued.chip.ueid.hex()} with a fresh key, after it signed a challenge")
     with _timed(seconds, "pull"):
-        evidence_folder = EvidenceFolder.create(place / "evidence", issued.ueid)
+        evidence_folder = EvidenceFolder.create(place / "evidence", issued.chip.ueid)
         with progress_bar() as progress:
             pulled = pull(device, evidence_folder, secrets.token_bytes(32), pages=False, progress=progress)
         evidence_folder.put_record(training.transcript.record.read_bytes())

@@ -4,7 +4,6 @@ The commands are defined in formats/link.py. Every method can raise LinkTimeout,
 ChipRefusal with the chip's reason.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,35 +12,37 @@ from typing import Self
 
 from formats.descriptor import Run
 from formats.hashing import DIGEST_BYTES, WORD_BYTES
-from formats.link import CHUNK_BYTES, OS_GROUP, USER_GROUP, ChipError, Command, OsCommand
+from formats.link import CHUNK_BYTES, OS_GROUP, Command, OsCommand
 from formats.records import Record, RecordKind
-from host.answers import AcceleratorState, Counters, Info, Parameters, byte_string, integer, text
+from host.answers import (
+    AcceleratorState,
+    Counters,
+    Info,
+    Parameters,
+    Progress,
+    byte_string,
+    integer,
+    no_progress,
+    text,
+)
 from host.errors import AcceleratorStopped, LinkError, LinkTimeout, LivetrapError
 from host.evidence.recorder import Recorder
+from host.life import Life
 from host.link.exchange import DEFAULT_TIMEOUT, Exchange
 from host.link.message import ChipRefusal, Operation
 from host.link.ports import open_port
 from host.link.serial_port import DEFAULT_BAUD
-
-Progress = Callable[[int, int], None]
-"""Called with bytes done and bytes in all."""
-
-BUSY_PAUSE = 0.05
-"""Seconds before a request that the chip was too busy for is made anew."""
+from host.requests import BUSY_PAUSE
 
 
-def _no_progress(done: int, total: int) -> None:
-    pass
-
-
-class Device:
+class Device(Life):
     """An attached chip; a context manager that closes the link.
 
     recorder: notes every record that enters the chip through this object.
     """
 
     def __init__(self, exchange: Exchange, recorder: Recorder | None = None) -> None:
-        self.exchange = exchange
+        super().__init__(exchange)
         self._recorder = recorder
         self._unsettled = False
         if recorder is not None:
@@ -84,10 +85,6 @@ class Device:
         self.close()
 
     # What the chip says.
-
-    def info(self) -> Info:
-        """What the chip says of itself. Raises as `Exchange.request`, and LinkError when a value is missing."""
-        return Info.of(self._read(Command.INFO))
 
     def counters(self) -> Counters:
         """The chip's counters as they are now. Raises as `info` does."""
@@ -137,19 +134,19 @@ class Device:
 
     def read_page(self, seq: int, page: int, page_size: int) -> bytes:
         """One page of the image of the snapshot `seq`. The chip keeps the newest image alone."""
-        return self._chunks(Command.PAGE, {"seq": seq}, "off", page * page_size, page_size, _no_progress)
+        return self._chunks(Command.PAGE, {"seq": seq}, "off", page * page_size, page_size, no_progress)
 
-    def read_image(self, seq: int, size: int, progress: Progress = _no_progress) -> bytes:
+    def read_image(self, seq: int, size: int, progress: Progress = no_progress) -> bytes:
         """The first `size` bytes of the image of the snapshot `seq`."""
         return self._chunks(Command.PAGE, {"seq": seq}, "off", 0, size, progress)
 
     # Accelerator memory.
 
-    def read_memory(self, address: int, length: int, progress: Progress = _no_progress) -> bytes:
+    def read_memory(self, address: int, length: int, progress: Progress = no_progress) -> bytes:
         """Bytes of accelerator memory; address and length are multiples of 8."""
         return self._chunks(Command.MEMORY, {}, "addr", address, length, progress)
 
-    def write_memory(self, address: int, data: bytes, progress: Progress = _no_progress) -> int:
+    def write_memory(self, address: int, data: bytes, progress: Progress = no_progress) -> int:
         """Writes accelerator memory; address and length are multiples of 8.
 
         Each CHUNK_BYTES become one ingest record. Returns the records completed since boot.
@@ -197,36 +194,30 @@ class Device:
         """Clears the error at which the accelerator stopped; waits for a run in progress as `run` does."""
         self._write(Command.ACCELERATOR, {})
 
-    def wait_idle(self, seconds: float) -> AcceleratorState:
-        """Waits until no run is in progress.
+    def wait_idle(self, seconds: float, meanwhile: Callable[[], object] | None = None) -> AcceleratorState:
+        """Waits until no run is in progress, and calls `meanwhile`, or else the device's own, again and again.
 
-        Raises AcceleratorStopped when a descriptor was refused, LinkTimeout when a run lasts longer than that.
+        Raises AcceleratorStopped when a descriptor was refused, LinkTimeout when a run lasts longer than that, not
+        counting what is done meanwhile.
         """
-        deadline = time.monotonic() + seconds
-        while (state := self.accelerator()).busy:
-            if time.monotonic() > deadline:
-                raise LinkTimeout(f"the accelerator is still busy after {seconds:g} s: wait, or reset the chip")
-            time.sleep(BUSY_PAUSE)
+        before, self.meanwhile = self.meanwhile, meanwhile or self.meanwhile
+        try:
+            for last in self._waits(seconds):
+                state = self.accelerator()
+                if not state.busy:
+                    break
+                if last:
+                    held = self.receipt_state().held
+                    how = "relay to its log server" if held else "wait, or reset the chip"
+                    why = "held until a receipt comes" if held else "still busy"
+                    raise LinkTimeout(f"the accelerator is {why} after {seconds:g} s: {how}")
+        finally:
+            self.meanwhile = before
         if state.error:
             raise AcceleratorStopped(
                 f"the accelerator stopped at the descriptor at {state.at:#x}: {state.error.explanation}"
             )
         return state
-
-    # Identity and life.
-
-    def certificate(self) -> bytes | None:
-        """The certificate that the chip keeps, if it has one."""
-        try:
-            return byte_string(self._read(Command.CERTIFICATE), "data") or None
-        except ChipRefusal as refusal:
-            if refusal.error is ChipError.NOT_FOUND:
-                return None
-            raise
-
-    def put_certificate(self, data: bytes) -> None:
-        """Gives the chip its certificate, once."""
-        self._write(Command.CERTIFICATE, {"data": data})
 
     def reset(self) -> Info:
         """Has the chip boot anew, which clears its memory, and waits for it. Returns its info afterwards.
@@ -249,22 +240,7 @@ class Device:
                 return info
         raise LinkTimeout(f"port {self.exchange.transport.name}: the chip did not boot anew")
 
-    # How requests are made.
-
-    def _read(self, command: Command, body: Mapping[str, object] | None = None) -> Mapping[str, object]:
-        return self.exchange.request(Operation.READ, USER_GROUP, command, body or {})
-
-    def _write(self, command: Command, body: Mapping[str, object]) -> Mapping[str, object]:
-        """A request that changes something; made anew, with another id, while the chip is busy and time is left."""
-        deadline = time.monotonic() + self.exchange.timeout
-        while True:
-            try:
-                request = {**body, "id": secrets.randbits(32)}
-                return self.exchange.request(Operation.WRITE, USER_GROUP, command, request)
-            except ChipRefusal as refusal:
-                if refusal.error is not ChipError.BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(BUSY_PAUSE)
+    # How pieces and records are sent.
 
     def _chunks(
         self, command: Command, body: Mapping[str, object], name: str, first: int, length: int, progress: Progress

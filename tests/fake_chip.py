@@ -5,6 +5,7 @@ unplugged. Framing and headers come from the `smp` package, so it shares no link
 """
 
 import base64
+import contextlib
 import os
 import select
 import socket
@@ -17,10 +18,12 @@ from dataclasses import dataclass, field
 import cbor2
 from smp import packet as smp_packet
 
+from formats.configuration import Configuration
 from formats.descriptor import Run
 from formats.link import (
     CERTIFICATE_BYTES,
     CHUNK_BYTES,
+    IMAGE_GROUP,
     OS_GROUP,
     PACKET_BYTES,
     USER_GROUP,
@@ -29,18 +32,16 @@ from formats.link import (
     OsCommand,
     SmpError,
 )
+from formats.otp import Lifecycle
 from formats.records import Record, RecordKind
-from formats.statement import Cause
+from formats.statement import Cause, Kind
 from sim.golden import chip as golden
+from tests.fake_life import DEFAULT_CONFIGURATION, FakeLife, Refusal, stated
 
 HEADER = struct.Struct(">BBHHBB")
 READ, WRITE = 0, 2
 CHIP_ID = bytes(range(16))
 SEED = bytes(range(100, 132))
-
-
-class Refusal(Exception):
-    """Carries the ChipError that the request ends with."""
 
 
 @dataclass
@@ -59,10 +60,22 @@ class Faults:
     before: Callable[[int, int], None] = field(default=lambda command, operation: None)
 
 
-class FakeChip:
-    """A booted chip with one client at a time; `handle` is its firmware. `capacity` statements fit in its log."""
+class FakeChip(FakeLife):
+    """A booted chip with one client at a time; `handle` is its firmware. `capacity` statements fit in its log.
 
-    def __init__(self, capacity: int = 64, pages: int = 5, seed: bytes = SEED, chip_id: bytes = CHIP_ID) -> None:
+    raw: it has no identity yet. firmware: it has some; otherwise it is in recovery mode.
+    """
+
+    def __init__(
+        self,
+        capacity: int = 64,
+        pages: int = 5,
+        seed: bytes = SEED,
+        chip_id: bytes = CHIP_ID,
+        configuration: Configuration = DEFAULT_CONFIGURATION,
+        raw: bool = False,
+        firmware: bool = True,
+    ) -> None:
         self.faults = Faults()
         self.capacity = capacity
         self.log: dict[int, bytes] = {}
@@ -73,12 +86,22 @@ class FakeChip:
         self._cycles = {"busy_cycles": 0, "stall_cycles": 0}
         self._last: tuple[tuple[int, int], bytes] | None = None
         self.chip = golden.Chip(chip_id, seed, pages=pages)
+        self.begin_life(configuration, raw, firmware)
         self.boot()
 
     def boot(self) -> None:
         self._busy = 0
-        self.chip, statement = golden.boot(self.chip)
+        while self.choose_firmware():
+            self.chip, statement = golden.boot(self.chip)
+            self.log[self.chip.seq - 1] = statement
+            if self.slots[self.active].confirmed or not self.boot_faults.crash:
+                self.state_events()
+                return
+
+    def _state(self, kind: Kind, digest: bytes) -> int:
+        self.chip, statement = stated(self.chip, kind, digest)
         self.log[self.chip.seq - 1] = statement
+        return self.chip.seq - 1
 
     def snapshot(self, cause: Cause = Cause.RANDOM, nonce: bytes = golden.ZEROS) -> int:
         image = self.chip.memory
@@ -115,6 +138,9 @@ class FakeChip:
                 response = respond(self._os(command, body))
             elif group == USER_GROUP:
                 response = respond(self._user(command, operation, body))
+                self.confirm()
+            elif group == IMAGE_GROUP:
+                response = respond(self.image_group(command, operation, body))
             else:
                 response = respond({"rc": int(SmpError.NOT_SUPPORTED)})
         except Refusal as refusal:
@@ -152,9 +178,18 @@ class FakeChip:
             (Command.ACCELERATOR, WRITE): self._clear_accelerator,
             (Command.PRECOMMIT, WRITE): self._precommit,
             (Command.COUNTERS, READ): self._counters,
+            (Command.LIFECYCLE, WRITE): self.raise_lifecycle,
+            (Command.CONFIGURATION, READ): lambda body: {"data": self.configuration.encode()},
+            (Command.EVENT, READ): self.read_event,
+            (Command.RECEIPT, READ): self.read_receipt,
+            (Command.RECEIPT, WRITE): self.take_receipt,
+            (Command.TRUNCATE, WRITE): self.truncate,
             (Command.CERTIFICATE, READ): self._read_certificate,
             (Command.CERTIFICATE, WRITE): self._write_certificate,
         }
+        if self.recovery:
+            commands = {}
+        commands |= {(Command.BOOT, READ): self.read_boot, (Command.PROVISION, WRITE): self.provision}
         if (command, operation) not in commands:
             raise Refusal(ChipError.UNKNOWN_COMMAND)
         try:
@@ -180,11 +215,16 @@ class FakeChip:
         }
 
     def _room(self) -> None:
+        if self.chip.lifecycle is Lifecycle.RETIRED:
+            raise Refusal(ChipError.RETIRED)
+        self._log_room()
+
+    def _log_room(self) -> None:
         if len(self.log) >= self.capacity:
             raise Refusal(ChipError.LOG_FULL)
 
     def _attest(self, body: dict[str, object]) -> dict[str, object]:
-        self._room()
+        self._log_room()
         self.chip, statement = golden.head(golden.wait(self.chip, 10), body["nonce"])
         self.log[self.chip.seq - 1] = statement
         return {"seq": self.chip.seq - 1}
@@ -238,6 +278,8 @@ class FakeChip:
             raise Refusal(ChipError.MISALIGNED)
         if self.chip.error:
             raise Refusal(ChipError.STOPPED)
+        if self.held:
+            raise Refusal(ChipError.HELD)
         run = Run(body["count"], body["iterations"], body["open"], body["end"])
         response = self._take(Record(RecordKind.RUN, body["addr"], run.encode()))
         self._busy = self.faults.run_polls
@@ -245,7 +287,9 @@ class FakeChip:
         return response
 
     def _finish_run(self) -> None:
-        """A run lasts for so many requests as the faults say."""
+        """A run lasts for so many requests as the faults say, and does not go on while it is held."""
+        if self.held:
+            return
         if self._busy:
             self._busy -= 1
         else:
@@ -341,7 +385,7 @@ class Served:
         with self._listener:
             while self._listener in select.select([self._listener, self._stopping], [], [])[0] and self._wake >= 0:
                 client, _ = self._listener.accept()
-                with client:
+                with client, contextlib.suppress(ConnectionError):
                     self._serve(client.fileno(), lambda client=client: client.recv(4096), client.sendall)
 
     def _serve(self, descriptor: int, read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:

@@ -13,23 +13,32 @@ from typing import NoReturn
 import rich_click as click
 from click.exceptions import Abort, ClickException, Exit, UsageError
 
+from formats.link import ChipError
 from host.errors import LivetrapError
+from host.link.message import ChipRefusal
 
 from .certify import certify
 from .demo import demo
 from .disclose import disclose
+from .events import events
+from .firmware import firmware
 from .info import info
+from .lifecycle import lifecycle
 from .load import load
+from .logserver import logserver
 from .maker import maker
 from .output import complain
 from .plan import plan
 from .ports import ports
+from .provision import provision
 from .pull import pull
+from .relay import relay
 from .reset import reset
 from .sim import sim
 from .snapshot import snapshot
 from .train import train
 from .trigger import trigger
+from .truncate import truncate
 from .verify import verify
 
 INTERRUPTED = 130
@@ -56,7 +65,8 @@ Exit codes: 0 done or verified, 1 rejected, 2 usage, file or port, 3 cannot be c
 click.rich_click.COMMAND_GROUPS = {
     "livetrap": [
         {"name": "Chip", "commands": ["sim", "ports", "info", "load", "train", "snapshot", "trigger", "reset"]},
-        {"name": "Evidence", "commands": ["pull", "verify", "disclose", "maker", "demo"]},
+        {"name": "A chip's life", "commands": ["provision", "maker", "lifecycle", "firmware", "events"]},
+        {"name": "Evidence", "commands": ["pull", "verify", "disclose", "truncate", "relay", "logserver", "demo"]},
         {"name": "Inspections", "commands": ["plan"]},
     ]
 }
@@ -69,7 +79,12 @@ def cli() -> None:
 
 
 maker.add_command(certify)
-for command in (sim, ports, info, load, train, snapshot, trigger, reset, pull, verify, disclose, maker, demo, plan):
+COMMANDS = (
+    *(sim, ports, info, load, train, snapshot, trigger, reset),
+    *(provision, maker, lifecycle, firmware, events),
+    *(pull, verify, disclose, truncate, relay, logserver, demo, plan),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 
@@ -89,7 +104,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
     except LivetrapError as error:
-        complain(str(error))
+        is_unknown = isinstance(error, ChipRefusal) and error.error is ChipError.UNKNOWN_COMMAND
+        complain(f"{error}; is it in recovery mode? see 'livetrap info'" if is_unknown else str(error))
         return error.exit_code
     except SystemExit as stop:
         if not isinstance(stop.__context__, BrokenPipeError):

@@ -105,7 +105,7 @@ def test_memory_is_bounded_without_newlines_and_without_ends() -> None:
 
 def test_too_long_a_packet_is_not_sent() -> None:
     assert decoded(encode(bytes(PACKET_BYTES))) == [bytes(PACKET_BYTES)]
-    with pytest.raises(ValueError, match="2048"):
+    with pytest.raises(ValueError, match="4096"):
         encode(bytes(PACKET_BYTES + 1))
 
 
