@@ -1,0 +1,1 @@
+"""Fuzzing of what takes bytes from outside: both frame decoders, requests, images, uploads, countersignatures."""
