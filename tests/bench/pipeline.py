@@ -109,6 +109,7 @@ class StatementPath(wiring.Component):
             signer.seed.eq(self.seed),
             signer.derive.eq(self.derive),
             builder.identified.eq(signer.derived),
+            builder.measured.eq(1),
             builder.captured.eq(1),
             builder.request.eq(self.request),
             builder.kind.eq(self.kind),
@@ -135,17 +136,19 @@ class SigningCycles:
 
 
 def measure_signing(seed: int = 1) -> tuple[SigningCycles, bytes, bytes]:
-    """One snapshot statement under a random key: cycles, the COSE_Sign1 and the public key."""
+    """One snapshot statement behind a boot's, under a random key: cycles, the COSE_Sign1 and the public key."""
     block = VerilatedBlock(StatementPath(), cycle_limit=1_000_000)
     block.set_all({"seed": random.Random(seed).getrandbits(256), "derive": 1})
     block.step()
     block.set("derive", 0)
     derive = block.step_until("derived", limit=400_000) + 1
     block.step(8)
-    block.set_all({"request": 1, "kind": Kind.SNAPSHOT})
-    block.step()
-    block.set("request", 0)
-    root_to_signature = block.step_until("valid", limit=400_000) + 1
+    for kind in (Kind.BOOT, Kind.SNAPSHOT):
+        block.set_all({"request": 1, "kind": kind})
+        block.step()
+        block.set("request", 0)
+        root_to_signature = block.step_until("valid", limit=400_000) + 1
+        block.step()
     statement = b""
     for address in range(layout().statement_bytes // 8):
         block.set("read_addr", address)

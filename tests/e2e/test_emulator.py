@@ -10,11 +10,15 @@ import time
 
 import pytest
 
+from formats.configuration import Configuration
+from formats.flash import FLASH_BYTES
+from formats.otp import OTP_BYTES
 from rtl.config import CONFIGS
 from rtl.memory_map import register_rows
 from rtl.soc import LivetrapSoC
 from sim.rtl.build import build
 from sim.rtl.chip import Chip, EmulatorError
+from sim.rtl.flash_image import fuses
 from sim.rtl.identity import development_identity
 from sim.rtl.verilator import BuildError
 from tests.e2e import rv32
@@ -106,8 +110,12 @@ def test_end_of_input_ends_it(emulate):
         (["--rom", "absent.bin"], "absent.bin"),
         (["--rom", "."], "."),
         (["--rom", os.devnull], os.devnull),
-        (["--provision", "absent.key"], "absent.key"),
-        (["--provision", os.devnull], "48 bytes"),
+        (["--flash", "absent/flash"], "absent/flash"),
+        (["--flash", os.devnull], f"{FLASH_BYTES} bytes"),
+        (["--otp", os.devnull], f"{OTP_BYTES} bytes"),
+        (["--cut-at", "0"], "--cut-at"),
+        (["--spi-cycles", "0"], "--spi-cycles"),
+        (["--noise-stuck", "soon"], "--noise-stuck"),
         (["--script", "absent.script"], "absent.script"),
         (["--record", "absent/record"], "absent/record"),
         (["--trace", "wave.vcd"], "--trace"),
@@ -143,7 +151,7 @@ def test_tcp_port_in_use(emulate):
 
 
 def test_pty_clients_come_and_go(images):
-    with Chip(CONFIG, firmware=images / "echo") as chip:
+    with Chip(CONFIG, firmware=images / "echo", raw=True) as chip:
         for message in (b"first\r\n\x00\xff\x03\x11\x13", bytes(range(256))):
             client = os.open(chip.port, os.O_RDWR | os.O_NOCTTY)
             os.write(client, message)
@@ -159,7 +167,7 @@ def test_pty_clients_come_and_go(images):
 
 
 def test_tcp_clients_one_after_another(images):
-    with Chip(CONFIG, link="tcp", firmware=images / "echo") as chip:
+    with Chip(CONFIG, link="tcp", firmware=images / "echo", raw=True) as chip:
         address = ("127.0.0.1", int(chip.port.rsplit(":", 1)[1]))
         first = socket.create_connection(address, SECONDS)
         first.sendall(b"1")
@@ -173,7 +181,7 @@ def test_tcp_clients_one_after_another(images):
 
 
 def test_bytes_that_the_chip_does_not_take_stay_with_the_sender(images):
-    with Chip(CONFIG, link="tcp", firmware=images / "idle") as chip:
+    with Chip(CONFIG, link="tcp", firmware=images / "idle", raw=True) as chip:
         with socket.create_connection(("127.0.0.1", int(chip.port.rsplit(":", 1)[1])), 1) as client:
             with pytest.raises(TimeoutError):
                 for _ in range(1000):
@@ -193,7 +201,7 @@ def test_scripted_run_repeats_exactly(emulate, tmp_path):
 
 def test_recorded_session_repeats_as_a_script(images, emulate, tmp_path):
     record, message = tmp_path / "record", os.urandom(1000)
-    with Chip(CONFIG, firmware=images / "echo", record=record) as chip:
+    with Chip(CONFIG, firmware=images / "echo", raw=True, record=record) as chip:
         client = os.open(chip.port, os.O_RDWR | os.O_NOCTTY)
         for at in range(0, len(message), 300):
             os.write(client, message[at : at + 300])
@@ -206,7 +214,7 @@ def test_recorded_session_repeats_as_a_script(images, emulate, tmp_path):
 
 def test_waveform(images, tmp_path):
     waveform = tmp_path / "wave.vcd"
-    with Chip(CONFIG, link=None, firmware=images / "idle", trace=waveform, cycle_limit=300) as chip:
+    with Chip(CONFIG, link=None, firmware=images / "idle", raw=True, trace=waveform, cycle_limit=300) as chip:
         assert chip.wait(SECONDS).cycles == 300
     header, changes = waveform.read_text().split("$enddefinitions $end")
     assert "link_tx__valid" in header
@@ -225,19 +233,41 @@ def test_waveform_names_and_missing_headers(monkeypatch, tmp_path):
 
 
 def test_several_chips_in_one_process(images):
-    chips = [Chip(CONFIG, seed, firmware=images / "echo") for seed in range(3)]
+    chips = [Chip(CONFIG, seed, firmware=images / "echo", raw=True) for seed in range(3)]
     assert len({chip.port for chip in chips}) == 3
-    assert len({chip.identity.chip_id for chip in chips} | {chip.identity.key_seed[:16] for chip in chips}) == 6
-    assert all(chip.identity == development_identity(chip.seed) for chip in chips)
     for chip in chips:
         assert chip.stop().reason == "signal"
         assert not chip.running
 
 
+def test_files_of_a_chip(images, tmp_path):
+    """Made when they are not there, kept, held by one emulator at a time, and never mended."""
+    flash, otp = tmp_path / "chip", tmp_path / "chip.otp"
+    options = {"link": None, "firmware": images / "idle", "raw": True, "flash": flash}
+    with Chip(CONFIG, **options) as chip:
+        assert chip.identity is None
+        with pytest.raises(EmulatorError, match="another emulator holds it"):
+            Chip(CONFIG, **options)
+    assert flash.read_bytes() == b"\xff" * FLASH_BYTES and otp.read_bytes() == bytes(OTP_BYTES)
+    identity = development_identity(7)
+    otp.write_bytes(fuses(identity, Configuration(bytes(52))))
+    with Chip(CONFIG, **options) as chip:
+        assert chip.identity == identity
+    otp.write_bytes(bytes(OTP_BYTES - 1))
+    with pytest.raises(EmulatorError, match=f"chip.otp: not {OTP_BYTES} bytes"):
+        Chip(CONFIG, **options)
+    otp.unlink()
+    with pytest.raises(EmulatorError, match=r"chip\.otp: No such file"):
+        Chip(CONFIG, **options)
+    flash.rename(otp)
+    with pytest.raises(EmulatorError, match="whose flash is gone"):
+        Chip(CONFIG, **options)
+
+
 def test_chip_ends_with_the_process_that_holds_it(images):
     script = (
         "import os, signal, sys\nfrom sim.rtl.chip import Chip\n"
-        f"chip = Chip({CONFIG!r}, link='tcp', firmware=sys.argv[1])\n"
+        f"chip = Chip({CONFIG!r}, link='tcp', firmware=sys.argv[1], raw=True)\n"
         "print(chip.port, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     holder = subprocess.run([sys.executable, "-c", script, images / "idle"], capture_output=True, timeout=SECONDS)
@@ -251,6 +281,6 @@ def test_chip_ends_with_the_process_that_holds_it(images):
 
 def test_emulator_that_does_not_start(images):
     with pytest.raises(EmulatorError, match=r"^\S*absent\.bin: No such file or directory$"):
-        Chip(CONFIG, firmware=images / "absent.bin")
+        Chip(CONFIG, firmware=images / "absent.bin", raw=True)
     with pytest.raises(ValueError, match="link"):
         Chip(CONFIG, link="usb")

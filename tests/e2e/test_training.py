@@ -28,7 +28,7 @@ DIGEST = bytes(range(1, 33))
 
 @pytest.fixture(scope="module")
 def device() -> Iterator[Device]:
-    with Chip(seed=11, cycle_limit=CYCLES) as chip, Device.open(chip.port, timeout=60) as device:
+    with Chip(seed=11, cycle_limit=CYCLES, spi_cycles=4) as chip, Device.open(chip.port, timeout=60) as device:
         yield device
 
 

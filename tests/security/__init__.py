@@ -1,0 +1,1 @@
+"""Which tests force the violation of which claim."""
