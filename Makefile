@@ -7,7 +7,7 @@ INPUTS  := pyproject.toml constraints.txt
 JOBS    ?= $(shell nproc)
 PYTEST  := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help setup demo test lint unit bench campaign generate clean
+.PHONY: help setup demo test lint unit bench campaign fuzz generate clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,8 +32,12 @@ bench: $(VENV)/.dev  ## exact cycle counts and printed rates; writes build/bench
 campaign: $(VENV)/.dev $(PEERS)/.ready  ## the long tests, which `make test` leaves out
 	$(PYTEST) -m slow tests
 
-generate: $(VENV)/.dev  ## write what is generated from the RTL and the CDDL
+fuzz: $(VENV)/.dev   ## ten minutes of random input for every parser
+	$(BIN)/python -m tests.fuzz --minutes 10
+
+generate: $(VENV)/.dev  ## write what is generated from the RTL and formats/
 	$(BIN)/python -m rtl.generate
+	$(BIN)/python -m formats.document
 
 setup: $(VENV)/.dev  ## the development environment alone
 
