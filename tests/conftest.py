@@ -1,5 +1,6 @@
-"""Settings for all tests, and a key that several of them sign with."""
+"""Settings for all tests, the command line in this process, and a key that several of them sign with."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,30 @@ from hypothesis import settings
 
 settings.register_profile("livetrap", derandomize=True, deadline=None, max_examples=100, database=None)
 settings.load_profile("livetrap")
+
+
+Result = tuple[int, str, str]
+"""Exit code, standard output, standard error."""
+
+Livetrap = Callable[..., Result]
+
+
+@pytest.fixture
+def livetrap(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Livetrap:
+    """Runs a command in this process, as without settings in the environment and on 100 columns."""
+    from host.cli import run
+
+    for name in ("LIVETRAP_PORT", "LIVETRAP_BAUD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: object) -> Result:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

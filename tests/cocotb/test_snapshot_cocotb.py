@@ -1,49 +1,10 @@
-"""cocotb on the snapshot engine under Verilator. A missing tool is a failure, and so is a missing scenario."""
-
-import os
-from pathlib import Path
-
-import cocotb
-from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import get_runner
+"""cocotb on the snapshot engine under Verilator. A missing scenario is a failure."""
 
 from rtl.snapshot.engine import SnapshotEngine
-from sim.rtl import verilator
-from sim.rtl.cache import BUILD, built_once, digest
-from sim.rtl.elaboration import YOSYS_SCRIPT, to_rtlil, to_verilog
 from tests.cocotb import snapshot_scenarios
-
-TOP = "snapshot_engine"
-ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [*verilator.LINT, "--output-split", "0", "-CFLAGS", "-O1"]
+from tests.cocotb.runner import run_scenarios
 
 
 def test_snapshot_engine_scenarios(monkeypatch, tmp_path):
-    monkeypatch.setenv("VERILATOR_ROOT", str(verilator.root()))
-    monkeypatch.setenv("PATH", f"{verilator.root() / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.syspath_prepend(ROOT)
-    rtlil, _ = to_rtlil(SnapshotEngine(snapshot_scenarios.CONFIG), TOP)
-    runner = get_runner("verilator")
-
-    def build(directory):
-        source = directory / f"{TOP}.v"
-        source.write_text(to_verilog(rtlil))
-        runner.build(
-            sources=[source],
-            hdl_toplevel=TOP,
-            build_dir=directory,
-            build_args=FLAGS,
-            timescale=("1ns", "1ps"),
-            log_file=directory / "build.log",
-        )
-
-    key = digest([verilator.tools(), cocotb.__version__, YOSYS_SCRIPT, *FLAGS, rtlil])
-    results = runner.test(
-        hdl_toplevel=TOP,
-        hdl_toplevel_lang="verilog",
-        test_module=snapshot_scenarios.__name__,
-        build_dir=built_once(BUILD / "cocotb" / f"{TOP}-{key}", build),
-        test_dir=tmp_path,
-        seed=1,
-    )
-    assert get_results(results) == (3, 0)
+    engine = SnapshotEngine(snapshot_scenarios.CONFIG)
+    assert run_scenarios(engine, "snapshot_engine", snapshot_scenarios, tmp_path, monkeypatch) == (3, 0)

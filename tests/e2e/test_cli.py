@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import pytest
 
 from formats.hashing import PAGE_BYTES
 from formats.link import Command
-from host.cli import run
 from host.device import Device
 from host.errors import PortBusy, PortLost
 from host.evidence import keys
@@ -24,6 +23,7 @@ from host.evidence.statement import parse
 from host.link.message import ChipRefusal
 from host.verify import verify
 from sim.rtl.chip import Chip
+from tests.conftest import Livetrap, Result
 from tests.peers import cose, smp_peer
 from tests.peers.conversation import converse
 
@@ -33,22 +33,6 @@ CYCLES = 300_000_000
 
 SPI_CYCLES = 4
 """Of a byte, as by four wires: chips boot sooner where booting is not what is tested."""
-
-Result = tuple[int, str, str]
-Livetrap = Callable[..., Result]
-
-
-@pytest.fixture
-def livetrap(capsys: pytest.CaptureFixture[str]) -> Livetrap:
-    """Runs a command in this process: (exit code, standard output, standard error)."""
-
-    def call(*arguments: object) -> Result:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -33,9 +33,8 @@ from host.logserver.server import LogServer
 from host.logserver.store import Store
 from sim.rtl.chip import Chip
 from sim.rtl.firmware import firmware
-from tests.e2e.test_cli import CYCLES, SPI_CYCLES, Livetrap, livetrap
-
-__all__ = ["livetrap"]
+from tests.conftest import Livetrap
+from tests.e2e.test_cli import CYCLES, SPI_CYCLES
 
 NONCE = bytes(range(32))
 SECONDS = 60.0

@@ -7,41 +7,22 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from formats.statement import Cause
-from host.cli import run
 from host.evidence import records
 from host.evidence.statement import parse
 from sim.golden.ingest import inputs_digest
+from tests.conftest import Livetrap, Result
 from tests.evidence_story import MAKER_KEY, honest, write
 from tests.fake_chip import FakeChip, Served
 
 LIVETRAP = [sys.executable, "-c", "from host.cli import main; main()"]
 NONCE = "ab" * 32
-
-Result = tuple[int, str, str]
-Livetrap = Callable[..., Result]
-
-
-@pytest.fixture
-def livetrap(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Livetrap:
-    """Runs a command in this process: (exit code, standard output, standard error)."""
-    for name in ("LIVETRAP_PORT", "LIVETRAP_BAUD"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def call(*arguments: object) -> Result:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ from formats.link import ChipError, Command
 from formats.otp import Lifecycle
 from formats.statement import Kind
 from host import enrol, hss
-from host.cli import run
 from host.cli.info import what_to_do
 from host.device import Device
 from host.errors import FieldError, LinkError, LinkTimeout, LivetrapError
@@ -22,26 +21,11 @@ from host.evidence import certificate, keys
 from host.evidence.statement import parse
 from host.life_answers import BootState, Event, ReceiptState
 from host.link.message import ChipRefusal
+from tests.conftest import Livetrap
 from tests.evidence_story import MAKER_KEY, MAKER_SEED
 from tests.fake_chip import FakeChip, Served
 
 NONCE = bytes(range(32))
-Result = tuple[int, str, str]
-Livetrap = Callable[..., Result]
-
-
-@pytest.fixture
-def livetrap(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Livetrap:
-    """Runs a command in this process: (exit code, standard output, standard error)."""
-    monkeypatch.delenv("LIVETRAP_PORT", raising=False)
-
-    def call(*arguments: object) -> Result:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture
