@@ -7,6 +7,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
+from formats.otp import Lifecycle
 from formats.statement import Kind, layout
 from rtl.config import CONFIGS
 from rtl.crypto.ed25519_signer import Ed25519Signer
@@ -110,6 +111,7 @@ class StatementPath(wiring.Component):
             signer.derive.eq(self.derive),
             builder.identified.eq(signer.derived),
             builder.measured.eq(1),
+            builder.lifecycle.eq(Lifecycle.DEVELOPMENT),
             builder.captured.eq(1),
             builder.request.eq(self.request),
             builder.kind.eq(self.kind),

@@ -212,6 +212,7 @@ def test_recorded_session_repeats_as_a_script(images, emulate, tmp_path):
     assert "".join(line.split()[1] for line in output[1:-1]) == message.hex()
 
 
+@pytest.mark.slow
 def test_waveform(images, tmp_path):
     waveform = tmp_path / "wave.vcd"
     with Chip(CONFIG, link=None, firmware=images / "idle", raw=True, trace=waveform, cycle_limit=300) as chip:
