@@ -110,7 +110,10 @@ def test_identity_is_read_word_by_word(system):
     assert b"".join(word.to_bytes(4, "little") for word in words) == identity
 
 
-@pytest.mark.parametrize("bit, name", enumerate(("sealed", "derived", "cleared", None, "entropy_failed", "booted")))
+STATUS_BITS = ("sealed", "derived", "cleared", None, "entropy_failed", "booted")
+
+
+@pytest.mark.parametrize("bit, name", list(enumerate(STATUS_BITS)))
 def test_each_status_bit_has_its_source(system, bit, name):
     assert system.read("status") == 0
     if name is None:
