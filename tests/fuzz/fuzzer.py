@@ -30,7 +30,7 @@ LIBRARY = (
 APPLICATION = ("countersignature", "request")
 
 
-PLAIN_TAGS = {tag: lambda decoder: decoder.decode() for tag in (*range(1024), 43000, 55799)}
+PLAIN_TAGS = {tag: lambda item, _: item for tag in (*range(1024), 43000, 55799)}
 """So that the independent reader asks of a tagged item no more than that it is well-formed (RFC 8949 5.3.1)."""
 
 
