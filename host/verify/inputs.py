@@ -63,11 +63,15 @@ def running_digests(boot: tuple[Record, ...]) -> list[bytes]:
 
 
 def trigger_rates(case: Case) -> dict[int, int | None]:
-    """Rate in force at each snapshot; None is the chip's own rate at boot. Only what the record shows."""
+    """Rate in force at each snapshot; None is the chip's own rate at boot. Only what the record shows.
+
+    A rate is in force as soon as its record's one word is in, before the record is completed.
+    """
     rates: dict[int, int | None] = {}
     for seq, statement in case.in_order:
         boot = case.record.boots.get(statement.bootcount) if case.record else None
         if boot is not None and statement.kind is Kind.SNAPSHOT:
-            before = [change.rate for change in records.rates(boot) if change.record <= statement.records]
+            begun = statement.records + (statement.words > 0)
+            before = [change.rate for change in records.rates(boot) if change.record <= begun]
             rates[seq] = before[-1] if before else None
     return rates

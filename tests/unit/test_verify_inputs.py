@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.records import Record, RecordKind
+from formats.statement import Kind
 from host.evidence import records
+from host.verify.inputs import trigger_rates
 from tests.evidence_story import HEAD, forged, honest
 from tests.unit.verify_bench import ONES, assert_rejected, assert_unchecked, check, other_record
 
@@ -54,6 +57,16 @@ def test_another_record(change: Callable[[list[Record]], list[Record]]) -> None:
 def test_more_was_loaded_than_the_last_statement_knows() -> None:
     more = other_record(lambda items: [*items, Record(RecordKind.WRITE, 0, bytes(8))])
     assert check(replace(honest(), record=more)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "position, rate", [((0, 0), None), ((0, 1), 5), ((1, 0), 5), ((2, 0), 5), ((2, 1), 7), ((3, 0), 7)]
+)
+def test_a_rate_is_in_force_from_its_word_on(position: tuple[int, int], rate: int | None) -> None:
+    changes = [Record(RecordKind.TRIGGER_RATE, 0, value.to_bytes(8, "little")) for value in (5, 7)]
+    loaded = SimpleNamespace(boots={1: (changes[0], Record(RecordKind.WRITE, 0, bytes(8)), changes[1])})
+    snapshot = SimpleNamespace(kind=Kind.SNAPSHOT, bootcount=1, records=position[0], words=position[1])
+    assert trigger_rates(SimpleNamespace(in_order=[(4, snapshot)], record=loaded)) == {4: rate}
 
 
 def test_the_record_of_another_chip() -> None:
