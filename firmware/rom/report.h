@@ -6,7 +6,7 @@
 
 #include "boot.h"
 
-/* Resets the chip. Everything but identity, chain, seq and retained memory starts anew. */
+/* Resets the chip. Everything but identity, chain, seq and what the handoff keeps of a trap starts anew. */
 _Noreturn void rom_restart(void);
 
 /* Leaves a note of a trap in the handoff, reports it by the registers of the same names (RISC-V privileged
