@@ -64,7 +64,7 @@ $(VENV)/.demo: $(VENV)/.tools $(INPUTS)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,train,plan,dev]'
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[emulator,train,plan,boards,dev]'
 	@touch $@
 
 # An independent COSE implementation, apart from our own environment.
