@@ -20,8 +20,10 @@ from host.link.message import ChipRefusal
 from .certify import certify
 from .demo import demo
 from .disclose import disclose
+from .doctor import doctor
 from .events import events
 from .firmware import firmware
+from .flash import flash
 from .info import info
 from .lifecycle import lifecycle
 from .load import load
@@ -65,6 +67,7 @@ Exit codes: 0 done or verified, 1 rejected, 2 usage, file or port, 3 cannot be c
 click.rich_click.COMMAND_GROUPS = {
     "livetrap": [
         {"name": "Chip", "commands": ["sim", "ports", "info", "load", "train", "snapshot", "trigger", "reset"]},
+        {"name": "Board", "commands": ["flash", "doctor"]},
         {"name": "A chip's life", "commands": ["provision", "maker", "lifecycle", "firmware", "events"]},
         {"name": "Evidence", "commands": ["pull", "verify", "disclose", "truncate", "relay", "logserver", "demo"]},
         {"name": "Inspections", "commands": ["plan"]},
@@ -81,6 +84,7 @@ def cli() -> None:
 maker.add_command(certify)
 COMMANDS = (
     *(sim, ports, info, load, train, snapshot, trigger, reset),
+    *(flash, doctor),
     *(provision, maker, lifecycle, firmware, events),
     *(pull, verify, disclose, truncate, relay, logserver, demo, plan),
 )

@@ -1,0 +1,52 @@
+"""Which port a board's chip is at, and waiting until it answers there."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from boards.board import Board
+from host.device import Device
+from host.errors import LinkError, LinkTimeout, LivetrapError, PortAbsent, PortError, PortLost
+
+from .machine import Machine
+from .usb import likely_ports, usb_devices
+
+Answer = TypeVar("Answer")
+
+ANSWER_SECONDS = 15.0
+ATTEMPT_SECONDS = 2.0
+LOOK_SECONDS = 0.2
+
+
+class NoAnswer(LivetrapError):
+    """No chip answered at a port."""
+
+    exit_code = 3
+
+
+def find_port(board: Board, machine: Machine) -> Path | None:
+    """The one serial port that the board's link can be, or None if there are none or several."""
+    found = likely_ports(board, usb_devices(machine))
+    return found[0] if len(found) == 1 else None
+
+
+def wait_for_chip(port: str, baud: int, ask: Callable[[Device], Answer], seconds: float = ANSWER_SECONDS) -> Answer:
+    """What `ask` returns of the chip at a port, as soon as one answers there.
+
+    A port that is not there yet is waited for. Raises NoAnswer after so many seconds, or at once when the port cannot
+    be used, or the chip refuses.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with Device.open(port, baud, min(ATTEMPT_SECONDS, seconds)) as device:
+                return ask(device)
+        except (PortAbsent, PortLost, LinkTimeout, LinkError) as error:
+            last = error
+        except LivetrapError as error:
+            raise NoAnswer(str(error)) from error
+        if time.monotonic() > end:
+            reason = str(last) if isinstance(last, PortError) else f"port {port}: nothing answers as a chip does"
+            raise NoAnswer(f"{reason} (tried for {seconds:g} s)") from last
+        time.sleep(LOOK_SECONDS)
