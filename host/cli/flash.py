@@ -9,9 +9,9 @@ import rich_click as click
 from boards.board import Board
 from host.programming import manifest
 from host.programming.machine import Machine
-from host.programming.probe import NoAnswer, find_port, wait_for_chip
+from host.programming.probe import ANSWER_SECONDS, NoAnswer, find_port, wait_for_chip
 from host.programming.steps import Memory, Step, What, plan
-from host.programming.write import STEP_SECONDS, Terms, Written, find_program, write
+from host.programming.write import RETURN_SECONDS, STEP_SECONDS, Terms, Written, find_program, write
 
 from .info import ChipState, ask
 from .options import FOLDER, json_option
@@ -66,7 +66,7 @@ def probe(board: Board, port: str | None, baud: int, machine: Machine) -> tuple[
     if not name:
         return {"port": None, "answers": False, "reason": "no port was named, and not exactly one is likely"}, None
     try:
-        state = wait_for_chip(name, baud, ask)
+        state = wait_for_chip(name, baud, ask, ANSWER_SECONDS)
     except NoAnswer as error:
         return {"port": name, "answers": False, "reason": str(error)}, None
     return {"port": name, "answers": True, "chip": state.as_json}, state
@@ -137,8 +137,8 @@ def flash(
         return 0
     find_program(machine, board)
     with progress_bar() as progress:
-        terms = Terms(machine, progress, notice, _echo if verbose else lambda line: None, limit)
-        done = write(steps, terms)
+        echo = _echo if verbose else lambda line: None
+        done = write(steps, Terms(machine, progress, notice, echo, limit, return_seconds=RETURN_SECONDS))
     if not as_json:
         print_columns([(each.step.title, "verified" if each.verified else "written", each.remark) for each in done])
     asked, state = probe(board, port, baud or board.baud, machine)

@@ -30,7 +30,7 @@ def dynamic(data: bytes) -> Dynamic | None:
         return None
     try:
         return _dynamic(data, data[4] == CLASS_64)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         return None
 
 

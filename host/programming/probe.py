@@ -31,7 +31,7 @@ def find_port(board: Board, machine: Machine) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def wait_for_chip(port: str, baud: int, ask: Callable[[Device], Answer], seconds: float = ANSWER_SECONDS) -> Answer:
+def wait_for_chip(port: str, baud: int, ask: Callable[[Device], Answer], seconds: float) -> Answer:
     """What `ask` returns of the chip at a port, as soon as one answers there.
 
     A port that is not there yet is waited for. Raises NoAnswer after so many seconds, or at once when the port cannot

@@ -13,8 +13,8 @@ class Report(Protocol):
     """Takes a programmer's lines.
 
     done, total: progress, in arbitrary units. fault: the first thing that went wrong, if any. written: the programmer
-    says that everything was written. verified: it says that it read the same back. boots: the FPGA configured itself
-    from flash afterwards; None if that was not said.
+    says that everything was written. verified, differs: it says that it read back the same, or something else.
+    boots: the FPGA configured itself from flash afterwards; None if that was not said.
     """
 
     done: int
@@ -22,6 +22,7 @@ class Report(Protocol):
     fault: Fault | None
     written: bool
     verified: bool
+    differs: bool
     boots: bool | None
 
     def take(self, line: str) -> None:
@@ -38,7 +39,7 @@ def report_for(step: Step) -> Report:
 class OpenFpgaLoaderReport:
     """openFPGALoader's: "Erasing: [===  ] 52.00%", and "Done" or "Fail" on the same or the next line."""
 
-    _BAR = re.compile(r"^(.+?) ?: \[[= ]*\] +(\d+)\.?\d*%")
+    _BAR = re.compile(r"^(.+?) ?: \[[= ]*\] +(\d+)(?:\.\d+)?%")
     _OUTCOME = re.compile(r"^(?:(?P<label>.+?):? +)?(?P<word>done|fail)$", re.IGNORECASE)
     _LABELS = re.compile(r"^(Refresh|Wait for CDONE)\b", re.IGNORECASE)
     _MISMATCH = re.compile(r"^Verification failed at (\d+)")
@@ -48,7 +49,7 @@ class OpenFpgaLoaderReport:
     def __init__(self, memory: Memory) -> None:
         self.done, self.total = 0, 100 if memory is Memory.SRAM else 300
         self.fault: Fault | None = None
-        self.written = self.verified = False
+        self.written = self.verified = self.differs = False
         self.boots: bool | None = None
         self._verifying = False
         self._label = ""
@@ -58,6 +59,7 @@ class OpenFpgaLoaderReport:
         if match := self._BAR.match(line):
             self._label = match[1].lower()
             self._advance(int(match[2]))
+            self._behind(line[match.end() :])
         elif line.startswith("Verifying write"):
             self._verifying = True
         elif match := self._MISMATCH.match(line):
@@ -71,6 +73,11 @@ class OpenFpgaLoaderReport:
         elif fault := fault_in(line):
             self._note(fault)
 
+    def _behind(self, text: str) -> None:
+        # A bar is a line without an end: what goes wrong is said on the same line.
+        if text.strip():
+            self.take(text.strip())
+
     def _advance(self, percent: int) -> None:
         part = 2 if self._verifying else self._PARTS.get(self._label[:4], 0)
         self.done = min(self.total, 100 * part + percent)
@@ -79,6 +86,7 @@ class OpenFpgaLoaderReport:
         if label.startswith(("refresh", "wait for cdone")):
             self.boots = is_good
         elif not is_good and self._verifying:
+            self.differs = True
             self._note(Fault("the flash reads back otherwise", "repeat the command", False))
         elif not is_good:
             self._note(Fault(f"'{label}' failed", "repeat the command", False))
@@ -96,19 +104,22 @@ class OpenFpgaLoaderReport:
 class DfuUtilReport:
     """dfu-util's: "Download [===  ]  52%  123456 bytes", "Download done.", and states of the bootloader."""
 
-    _BAR = re.compile(r"^(?:Download|Upload) +\[[= ]*\] +(\d+)%")
+    _BAR = re.compile(r"^(?:Download|Upload) +\[[= ]*\] +(\d+)% +\d+ bytes")
     _LEFT = re.compile(r"unable to read DFU status after completion")
 
     def __init__(self) -> None:
         self.done, self.total = 0, 100
         self.fault: Fault | None = None
-        self.written = self.verified = False
+        self.written = self.verified = self.differs = False
         self.boots: bool | None = None
 
     def take(self, line: str) -> None:
         """As Report.take."""
         if match := self._BAR.match(line):
             self.done = min(self.total, int(match[1]))
+            # A bar is a line without an end: what goes wrong is said on the same line.
+            if rest := line[match.end() :].strip():
+                self.take(rest)
         elif line.startswith("Download done."):
             self.written = True
         elif self.written and self._LEFT.search(line):

@@ -1,6 +1,7 @@
 """Running a programmer: bounded, its output read line by line, and never left behind."""
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -16,6 +17,9 @@ STOP_SECONDS = 5.0
 """Between asking a program to stop, and killing it."""
 
 LOOK_SECONDS = 0.2
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What colours text on a terminal, and moves about on it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class _Lines:
         self._line(self._rest)
 
     def _line(self, line: bytes) -> None:
-        text = line.decode("utf-8", "replace").expandtabs()
+        text = _ESCAPES.sub("", line.decode("utf-8", "replace")).replace("\t", " ")
         printable = "".join(each for each in text if each.isprintable()).rstrip()
         if printable:
             self._take(printable)

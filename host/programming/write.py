@@ -60,8 +60,8 @@ class Terms:
     tell: Callable[[str], None]
     echo: Callable[[str], None] = lambda line: None
     seconds: float = STEP_SECONDS
-    silence: float = SILENCE_SECONDS
     return_seconds: float = RETURN_SECONDS
+    silence: float = SILENCE_SECONDS
 
 
 def find_program(machine: Machine, board: Board) -> Path:
@@ -135,6 +135,8 @@ def _judge(
 def _extent(report: Report, fault: Fault | None = None) -> Extent:
     if report.verified:
         return Extent.VERIFIED
+    if report.written and not report.differs:
+        return Extent.UNKNOWN
     if report.done or report.written:
         return Extent.BEGUN
     return Extent.NOTHING if fault is not None and fault.wrote_nothing else Extent.UNKNOWN
