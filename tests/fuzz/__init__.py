@@ -1,1 +1,2 @@
-"""Fuzzing of what takes bytes from outside: both frame decoders, requests, images, uploads, countersignatures."""
+"""Fuzzing of what takes bytes from outside: both frame decoders, requests, images, uploads, countersignatures,
+bitstreams."""

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import cbor2
 
+from boards.board import Family
 from firmware.build import BUILD, FIRMWARE, header_constants
 from formats.image import HEADER, HEADER_BYTES, PROTECTED_BYTES, TLV_INFO
 from host.errors import LivetrapError
 from host.firmware import image as host_image
 from host.link.frame import Decoder, encode
+from host.programming.bitstream_identity import identify
+from host.programming.byte_reader import BitstreamError
+from host.programming.ecp5_bitstream import device_of
 from rtl.config import CONFIGS
 from rtl.generate import write_headers
 from tests.firmware.host_build import COMPILER, without_bodies
+from tests.programming.bitstreams import ecp5, ice40
 
 from . import inputs
 
@@ -156,6 +161,22 @@ def check_countersignature(fuzzed: Target, source: random.Random) -> None:
     assert answer[4:] in (b"", bytes(4))
 
 
+IDCODES = [variant << 28 | density << 12 | 0x043 for variant in (0, 2, 4, 8) for density in (0x1111, 0x1112, 0x1113)]
+BITSTREAMS = (ecp5(data=b""), ecp5("LFE5U-85F", comments=(), data=b""), ice40("1k", banks=[(16, 8)]))
+
+
+def check_bitstream(source: random.Random) -> None:
+    """No input upsets the parsers, and what is taken for an ECP5's names its IDCODE."""
+    data = inputs.mutate(source, source.choice(BITSTREAMS), BITSTREAMS)
+    try:
+        found = identify(data)
+    except BitstreamError as error:
+        assert "\n" not in str(error), data.hex()
+        return
+    idcodes = [code for code in IDCODES if device_of(code) == found.device]
+    assert found.family is Family.ICE40 or any(code.to_bytes(4, "big") in data for code in idcodes), data.hex()
+
+
 def run(fuzzed: Target, source: random.Random, rounds: int) -> None:
     """So many rounds, each with inputs for all parsers."""
     for _ in range(rounds):
@@ -165,3 +186,4 @@ def run(fuzzed: Target, source: random.Random, rounds: int) -> None:
         check_image(fuzzed, source, map_hash)
         check_image_command(fuzzed, source, map_hash)
         check_countersignature(fuzzed, source)
+        check_bitstream(source)

@@ -1,5 +1,6 @@
 """`livetrap flash` against stand-in programmers: what is written where, and what is said when it is not."""
 
+import contextlib
 import json
 import os
 import signal
@@ -462,15 +463,39 @@ def test_nothing_answers(bench: Bench, flash: Livetrap, monkeypatch):
         assert code == 0 and "nothing answers as a chip does (tried for 0.3 s)" in err
 
 
-# Interrupted, as a process of its own.
+# As a process of its own.
+
+
+LIVETRAP = [sys.executable, "-c", "from host.cli import main; main()"]
+
+
+def test_one_bar_for_each_step_on_a_terminal(bench: Bench):
+    terminal, other_end = os.openpty()
+    process = subprocess.Popen(
+        [*LIVETRAP, "flash", "ulx3s-85f", "--build", str(bench.build("ulx3s-85f"))],
+        env={**bench.environment(), "TERM": "xterm"},
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+    )
+    os.close(other_end)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 1 << 16):
+            shown += part
+    os.close(terminal)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and out.count(b"verified") == 2
+    for title in (b"bitstream to flash", b"firmware image to flash"):
+        assert title in shown
+    assert b"300/300" in shown and b"Erasing" not in shown + out
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_in_the_middle(bench: Bench, number, code):
     bench.play("wait while writing")
-    command = [sys.executable, "-c", "from host.cli import main; main()"]
     process = subprocess.Popen(
-        [*command, "flash", "ulx3s-85f", "--build", str(bench.build("ulx3s-85f"))],
+        [*LIVETRAP, "flash", "ulx3s-85f", "--build", str(bench.build("ulx3s-85f"))],
         env=bench.environment(),
         cwd=Path(__file__).parents[2],
         stderr=subprocess.PIPE,
