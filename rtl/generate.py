@@ -2,6 +2,7 @@
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from amaranth.hdl import UnusedElaboratable
@@ -25,6 +26,7 @@ def csr_header(soc) -> str:
         f"#define TICK_CYCLES_LOG2 {TICK_CYCLES_LOG2}",
         f"#define LOG_SECTORS {soc.config.log_sectors}u",
         f"#define FLASH_OFFSET 0x{soc.config.flash_offset:x}u",
+        f"#define FLASH_IS_KNOWN(jedec_id) ({_is_one_of('(jedec_id)', soc.config.flash_part.jedec_ids)})",
         f'#define CONFIG_NAME "{soc.config.name}"',
         f"#define MAP_HASH 0x{soc.system.map_hash:08x}u",
         "",
@@ -60,6 +62,11 @@ def csr_header(soc) -> str:
         lines.append("")
     lines.append("#endif")
     return "\n".join(lines) + "\n"
+
+
+def _is_one_of(value: str, constants: Sequence[bytes]) -> str:
+    """The expression in C whether a value is one of the constants, each a big-endian integer."""
+    return " || ".join(f"{value} == 0x{constant.hex()}u" for constant in constants)
 
 
 ENUMERATIONS = {

@@ -7,7 +7,7 @@
 #include "runtime.h"
 #include "timeout.h"
 
-/* Of every SPI NOR flash of 16 MiB or less. */
+/* Of every SPI NOR flash, for its first 16 MiB. */
 enum command {
     PAGE_PROGRAM = 0x02,
     READ = 0x03,
@@ -84,7 +84,7 @@ bool flash_initialise(void) {
     }
     if (!send(IDENTIFY, false) || !begin_read(JEDEC_ID_BYTES) || !next_word(&identifier)) return false;
     const uint32_t big_endian = (identifier & 0xFF) << 16 | (identifier & 0xFF00) | (identifier >> 16 & 0xFF);
-    return big_endian == JEDEC_ID;
+    return FLASH_IS_KNOWN(big_endian);
 }
 
 bool flash_read_begin(uint32_t offset, uint32_t size) { return send_to(READ, offset, false) && begin_read(size); }
