@@ -220,9 +220,9 @@ def build(config_name: str) -> Path:
 def build_for(config: Config, name: str) -> Path:
     """Builds and signs the firmware of a configuration unless it is there already.
 
-    name: of the configuration, or of the board that it is a variant for. Returns build/firmware/<name>/rom.bin; beside
-    it stand the files that compile_firmware names, app.signed.bin, and firmware_key.pub: the HSS public key that it is
-    signed with, as `livetrap provision` takes it. Raises RuntimeError as `compile_firmware`.
+    name: of the configuration, or of the board that it is a variant for. Returns build/firmware/<name>/rom.bin;
+    beside it stand the files that compile_firmware names, app.signed.bin, and firmware_key.pub: the HSS public key
+    that it is signed with, as `livetrap provision` takes it. Raises RuntimeError as `compile_firmware`.
     """
     directory = BUILD / name
     directory.mkdir(parents=True, exist_ok=True)
