@@ -26,6 +26,7 @@ A slot's trailer: five u32 flags that are set by programming FLAG_SET over 0xFFF
 UPLOAD_OFFSET the upload in progress: u32 length ‖ SHA-256 of the image file ‖ u32 CRC-32 of these.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 SECTOR_BYTES = 4096
@@ -34,9 +35,41 @@ SECTOR_BYTES = 4096
 PROGRAM_BYTES = 256
 """Largest unit that programs at once, within a page of this size; it clears bits only."""
 
+
+@dataclass(frozen=True)
+class FlashPart:
+    """A kind of flash. jedec_ids: the answers to command 9F that are accepted, three bytes each: makers differ in
+    them between variants of a part that do the same. size: in bytes."""
+
+    name: str
+    size: int
+    jedec_ids: tuple[bytes, ...]
+
+
 FLASH_BYTES = 4 << 20
 JEDEC_ID = bytes.fromhex("ef4016")
-"""Of the modelled part, a W25Q32."""
+MODELLED_PART = FlashPart("W25Q32JV", FLASH_BYTES, (JEDEC_ID,))
+"""What the emulators model."""
+
+ADDRESS_BYTES = 3
+"""Of a command with an address, most significant first. What lies beyond them in a larger part is not used."""
+
+
+class FlashCommand(IntEnum):
+    """First byte of a transaction with a part."""
+
+    PAGE_PROGRAM = 0x02
+    READ = 0x03
+    WRITE_DISABLE = 0x04
+    READ_STATUS = 0x05
+    WRITE_ENABLE = 0x06
+    FAST_READ = 0x0B
+    SECTOR_ERASE = 0x20
+    ENABLE_RESET = 0x66
+    RESET = 0x99
+    JEDEC_ID = 0x9F
+    RELEASE_POWER_DOWN = 0xAB
+
 
 SLOTS = 2
 SLOT_BYTES = 64 * 1024

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from formats.descriptor import MAX_K, TILE
-from formats.flash import FLASH_BYTES, LOG_OFFSET, SECTOR_BYTES
+from formats.flash import LOG_OFFSET, MODELLED_PART, SECTOR_BYTES, FlashPart
 from formats.hashing import PAGE_BYTES, WORD_BYTES
 
 
@@ -14,8 +14,8 @@ class Config:
     weight_bytes: accelerator memory, all of it the snapshot region.
     page_bytes: of a leaf of the Merkle tree. ValueError unless they are whole words and divide weight_bytes.
     rom_bytes, sram_bytes: powers of two.
-    log_sectors: of the log in flash. flash_offset: of the chip's part of the flash, a whole number of sectors.
-        ValueError unless all of it lies within the flash.
+    flash_part: the kind of flash. log_sectors: of the log in it. flash_offset: of the chip's part of it, a whole
+        number of sectors. ValueError unless all of it lies within the flash.
     rounds_per_cycle: of the snapshot engine's Keccak (1 or 2).
     slices_per_cycle: of the folded Keccaks in ingest and in the trigger (8, 16 or 32). ValueError if fewer: the
         trigger would not have a block of 13 draws every 13 ticks, and trials would be lost.
@@ -32,6 +32,7 @@ class Config:
     page_bytes: int = PAGE_BYTES
     rom_bytes: int = 32 * 1024
     sram_bytes: int = 64 * 1024
+    flash_part: FlashPart = MODELLED_PART
     log_sectors: int = 512
     flash_offset: int = 0
     rounds_per_cycle: int = 1
@@ -56,10 +57,10 @@ class Config:
         if self.panel_slots < 2 * MAX_K or self.panel_slots & (self.panel_slots - 1):
             raise ValueError(f"{self.panel_slots} panel slots: a power of two of at least {2 * MAX_K} is needed")
         end = self.flash_offset + LOG_OFFSET + self.log_sectors * SECTOR_BYTES
-        if self.flash_offset % SECTOR_BYTES or self.log_sectors < 2 or end > FLASH_BYTES:
+        if self.flash_offset % SECTOR_BYTES or self.log_sectors < 2 or end > self.flash_part.size:
             raise ValueError(
                 f"{self.log_sectors} log sectors at flash offset {self.flash_offset:#x}: at least 2 are needed, "
-                f"from a sector's first byte and within {FLASH_BYTES} bytes"
+                f"from a sector's first byte and within {self.flash_part.size} bytes"
             )
 
     @property
