@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from boards.flow.family import Family
 from formats.flash import LOG_OFFSET, SECTOR_BYTES, FlashPart
 
 if TYPE_CHECKING:
@@ -15,13 +16,6 @@ if TYPE_CHECKING:
 
 ADDRESSABLE_BYTES = 1 << 24
 """Of a larger flash, what commands with three address bytes reach: all that the chip uses."""
-
-
-class Family(Enum):
-    """FPGA families, by the name that their tools go by: synth_<value>, nextpnr-<value>."""
-
-    ECP5 = "ecp5"
-    ICE40 = "ice40"
 
 
 class Tool(Enum):

@@ -15,27 +15,26 @@ _USAGE = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
 _FREQUENCY_FAILED = "Max frequency for clock"
 
 
-class DoesNotFit(tools.ToolError):
-    """The device has too little of some resource. usage: as of Placement."""
-
-    def __init__(self, usage: "dict[str, Usage]", log: Path) -> None:
-        lacking = {name: each for name, each in usage.items() if each.used > each.available}
-        super().__init__(
-            "; ".join(
-                f"{name}: {each.used} needed, {each.available} there, {each.used - each.available} too many"
-                for name, each in lacking.items()
-            ),
-            log,
-        )
-        self.usage = usage
-
-
 @dataclass(frozen=True)
 class Usage:
     """Of one resource of a device."""
 
     used: int
     available: int
+
+
+class DoesNotFit(tools.ToolError):
+    """The device has too little of some resources. lacking: of these alone, as Placement.usage."""
+
+    def __init__(self, lacking: dict[str, Usage], log: Path) -> None:
+        super().__init__(
+            ", ".join(
+                f"{each.used - each.available} {name} too many ({each.used} of {each.available})"
+                for name, each in lacking.items()
+            ),
+            log,
+        )
+        self.lacking = lacking
 
 
 @dataclass(frozen=True)
@@ -116,14 +115,13 @@ def place(
     if constraints:
         (directory / f"{netlist.name}.{kind}").write_text(constraints)
         arguments += [f"--{kind}", f"{netlist.name}.{kind}"]
-    code = tools.run(tool, arguments, directory, seconds=seconds, codes=(0, 1))
+    code = tools.run(tool, arguments, directory, seconds=seconds, codes=None)
     log = tools.log_path(tool, directory)
     if code and not _only_too_slow(log, report):
         path.unlink(missing_ok=True)
-        usage = _usage_in_log(log)
-        if any(each.used > each.available for each in usage.values()):
-            raise DoesNotFit(usage, log)
-        raise tools.ToolError(f"{tool.name} failed: {tools.first_error(log) or f'exit code {code}'}", log)
+        if lacking := _lacking(log):
+            raise DoesNotFit(lacking, log)
+        raise tools.failure(tool, code, directory)
     placement = _read(report, path)
     if placement.is_met == bool(code):
         path.unlink(missing_ok=True)
@@ -140,9 +138,10 @@ def _only_too_slow(log: Path, report: Path) -> bool:
     return bool(lines) and all(_FREQUENCY_FAILED in line for line in lines) and report.exists()
 
 
-def _usage_in_log(log: Path) -> dict[str, Usage]:
+def _lacking(log: Path) -> dict[str, Usage]:
+    """By the table that nextpnr prints before it places, since it writes no report when it fails."""
     found = _USAGE.findall(log.read_text(errors="replace"))
-    return {name: Usage(int(used), int(available)) for name, used, available in found}
+    return {name: Usage(int(used), int(there)) for name, used, there in found if int(used) > int(there)}
 
 
 def _read(report: Path, path: Path) -> Placement:
