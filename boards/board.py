@@ -4,21 +4,18 @@ Nothing here needs the hardware description's packages: `Board.platform` imports
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from boards.flow.family import Family
 from formats.flash import LOG_OFFSET, SECTOR_BYTES, FlashPart
+
+if TYPE_CHECKING:
+    from rtl.config import Config
 
 ADDRESSABLE_BYTES = 1 << 24
 """Of a larger flash, what commands with three address bytes reach: all that the chip uses."""
-
-
-class Family(Enum):
-    """FPGA families, by the name that their tools go by: synth_<value>, nextpnr-<value>."""
-
-    ECP5 = "ecp5"
-    ICE40 = "ice40"
 
 
 class Tool(Enum):
@@ -93,9 +90,20 @@ class Board:
     limits: tuple[str, ...]
 
     @property
+    def part(self) -> str:
+        """What the FPGA is called in a build's manifest: two boards with the same can load the same bitstream."""
+        return "-".join(filter(None, (self.family.value, self.device, self.package, self.speed)))
+
+    @property
     def fuse_offset(self) -> int:
         """The sector that stands in for fuses: the last that three address bytes reach."""
         return min(self.flash_part.size, ADDRESSABLE_BYTES) - SECTOR_BYTES
+
+    def chip_config(self) -> "Config":
+        """The configuration of rtl/config.py, on this board's flash."""
+        from rtl.config import CONFIGS
+
+        return replace(CONFIGS[self.config], flash_part=self.flash_part, flash_offset=self.flash_offset)
 
     def regions(self, log_sectors: int) -> dict[str, range]:
         """What lies where in the flash, for a chip with so many log sectors."""

@@ -55,8 +55,8 @@ LIBRARY = (
 """Sources in lib/ that do not need the chip, given a model of its registers."""
 APPLICATION = (
     "accelerator_commands", "application", "boot_commands", "computed", "confirmation", "countersignature",
-    "dispatch", "events", "evidence", "evidence_commands", "image_group", "ingest", "memory_commands", "os_commands",
-    "receipts", "request", "truncation", "verifier_commands",
+    "dispatch", "events", "evidence", "evidence_commands", "fuses", "image_group", "ingest", "memory_commands",
+    "os_commands", "receipts", "request", "truncation", "verifier_commands",
 )  # fmt: skip
 """Sources in app/, likewise."""
 
@@ -213,13 +213,18 @@ def _is_signed(directory: Path) -> bool:
 
 
 def build(config_name: str) -> Path:
-    """Builds and signs the firmware of a named configuration unless it is there already.
+    """Builds and signs the firmware of a named configuration, as `build_for` says."""
+    return build_for(CONFIGS[config_name], config_name)
 
-    Returns build/firmware/<config>/rom.bin; beside it stand the files that compile_firmware names, app.signed.bin,
-    and firmware_key.pub: the HSS public key that it is signed with, as `livetrap provision` takes it.
+
+def build_for(config: Config, name: str) -> Path:
+    """Builds and signs the firmware of a configuration unless it is there already.
+
+    name: of the configuration, or of the board that it is a variant for. Returns build/firmware/<name>/rom.bin;
+    beside it stand the files that compile_firmware names, app.signed.bin, and firmware_key.pub: the HSS public key
+    that it is signed with, as `livetrap provision` takes it. Raises RuntimeError as `compile_firmware`.
     """
-    config = CONFIGS[config_name]
-    directory = BUILD / config_name
+    directory = BUILD / name
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -51,6 +51,26 @@ JEDEC_ID = bytes.fromhex("ef4016")
 MODELLED_PART = FlashPart("W25Q32JV", FLASH_BYTES, (JEDEC_ID,))
 """What the emulators model."""
 
+ADDRESS_BYTES = 3
+"""Of a command with an address, most significant first. What lies beyond them in a larger part is not used."""
+
+
+class FlashCommand(IntEnum):
+    """First byte of a transaction with a part."""
+
+    PAGE_PROGRAM = 0x02
+    READ = 0x03
+    WRITE_DISABLE = 0x04
+    READ_STATUS = 0x05
+    WRITE_ENABLE = 0x06
+    FAST_READ = 0x0B
+    SECTOR_ERASE = 0x20
+    ENABLE_RESET = 0x66
+    RESET = 0x99
+    JEDEC_ID = 0x9F
+    RELEASE_POWER_DOWN = 0xAB
+
+
 SLOTS = 2
 SLOT_BYTES = 64 * 1024
 TRAILER_OFFSET = SLOT_BYTES - SECTOR_BYTES

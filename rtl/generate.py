@@ -2,6 +2,7 @@
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from amaranth.hdl import UnusedElaboratable
@@ -25,6 +26,7 @@ def csr_header(soc) -> str:
         f"#define TICK_CYCLES_LOG2 {TICK_CYCLES_LOG2}",
         f"#define LOG_SECTORS {soc.config.log_sectors}u",
         f"#define FLASH_OFFSET 0x{soc.config.flash_offset:x}u",
+        f"#define FLASH_IS_KNOWN(jedec_id) ({_is_one_of('(jedec_id)', soc.config.flash_part.jedec_ids)})",
         f'#define CONFIG_NAME "{soc.config.name}"',
         f"#define MAP_HASH 0x{soc.system.map_hash:08x}u",
         "",
@@ -62,6 +64,11 @@ def csr_header(soc) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _is_one_of(value: str, constants: Sequence[bytes]) -> str:
+    """The expression in C whether a value is one of the constants, each a big-endian integer."""
+    return " || ".join(f"{value} == 0x{constant.hex()}u" for constant in constants)
+
+
 ENUMERATIONS = {
     "KIND": statement.Kind,
     "CAUSE": statement.Cause,
@@ -80,6 +87,7 @@ ENUMERATIONS = {
     "LOG_RECORD": flash.LogRecord,
     "JOURNAL_RECORD": flash.JournalRecord,
     "EVENT": flash.Event,
+    "FLASH_COMMAND": flash.FlashCommand,
     "TLV": image.Tlv,
 }
 """Prefix of the C constants -> the enumeration that they are of."""
@@ -89,9 +97,9 @@ CONSTANTS = {
     otp: "OTP_BYTES LIFECYCLE_OFFSET FLOOR_OFFSET FLOOR_BYTES CHIP_ID_OFFSET CHIP_ID_BYTES SEED_OFFSET SEED_BYTES "
     "CONFIGURATION_OFFSET CONFIGURATION_BYTES MAX_SECURITY_FLOOR",
     configuration: "CONFIGURATION_RECORD_BYTES",
-    flash: "MACS_STEP SECTOR_BYTES PROGRAM_BYTES FLASH_BYTES JEDEC_ID SLOTS SLOT_BYTES TRAILER_OFFSET JOURNAL_OFFSET "
-    "JOURNAL_SECTORS LOG_OFFSET SECTOR_HEADER_BYTES RECORD_HEADER_BYTES LOG_MAGIC JOURNAL_MAGIC FLAG_SET "
-    "UPLOAD_OFFSET EVENT_RECORD_BYTES",
+    flash: "MACS_STEP ADDRESS_BYTES SECTOR_BYTES PROGRAM_BYTES FLASH_BYTES JEDEC_ID SLOTS SLOT_BYTES TRAILER_OFFSET "
+    "JOURNAL_OFFSET JOURNAL_SECTORS LOG_OFFSET SECTOR_HEADER_BYTES RECORD_HEADER_BYTES LOG_MAGIC JOURNAL_MAGIC "
+    "FLAG_SET UPLOAD_OFFSET EVENT_RECORD_BYTES",
     image: "HEADER_BYTES PROTECTED_MAGIC TLV_MAGIC PROTECTED_BYTES SIGNED_LABEL MAX_BODY_BYTES",
     lms: "LMOTS_SHAKE_N24_W4 WINTERNITZ CHAINS CHECKSUM_SHIFT IDENTIFIER_BYTES MAX_LEVELS LMS_KEY_BYTES "
     "HSS_KEY_BYTES LMOTS_SIGNATURE_BYTES MAX_HSS_SIGNATURE_BYTES COSE_ALGORITHM",

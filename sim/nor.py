@@ -17,6 +17,7 @@ Where nothing else is said the part answers IDLE (its output floats, and is pull
 | 9F | JEDEC id | any | answers the id's three bytes, then IDLE |
 | 66 | enable reset | none | the next transaction may be a reset |
 | 99 | reset | none | straight after 66: clears the write enable latch; takes no time |
+| AB | release power-down | any | nothing: this part is always awake |
 
 Everything with an effect has it at `deselect`, and only if the transaction has exactly the bytes of the table: 06,
 04, 20, 66 and 99 with more bytes, and 20 and 02 with fewer, do nothing. Other commands do nothing. Addresses are
@@ -45,32 +46,16 @@ power-on: latch clear, not busy.
 """
 
 import random
-from enum import IntEnum
 
-from formats.flash import FLASH_BYTES, JEDEC_ID, PROGRAM_BYTES, SECTOR_BYTES
+from formats.flash import ADDRESS_BYTES, FLASH_BYTES, JEDEC_ID, PROGRAM_BYTES, SECTOR_BYTES
+from formats.flash import FlashCommand as Command
 
 IDLE = 0xFF
 BUSY = 1 << 0
 WRITE_ENABLED = 1 << 1
-ADDRESS_BYTES = 3
 
 PROGRAM_CYCLES = 1000
 ERASE_CYCLES = 20_000
-
-
-class Command(IntEnum):
-    """First byte of a transaction."""
-
-    PAGE_PROGRAM = 0x02
-    READ = 0x03
-    WRITE_DISABLE = 0x04
-    READ_STATUS = 0x05
-    WRITE_ENABLE = 0x06
-    FAST_READ = 0x0B
-    SECTOR_ERASE = 0x20
-    ENABLE_RESET = 0x66
-    RESET = 0x99
-    JEDEC_ID = 0x9F
 
 
 _KNOWN = frozenset(map(int, Command))

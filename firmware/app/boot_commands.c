@@ -3,23 +3,11 @@
 
 #include "commands.h"
 #include "confirmation.h"
+#include "fuses.h"
 #include "journal.h"
 #include "log.h"
-#include "timeout.h"
-
-/* Bound on the burning of a fuse byte. */
-#define BURN_TICKS 4096u
 
 static const struct handoff *handoff;
-
-static bool await_fuses(void) {
-    const uint64_t start = chip_ticks_read();
-    for (;;) {
-        const bool is_late = ticks_have_passed(start, BURN_TICKS);
-        if (!(otp_status_read() & OTP_STATUS_BUSY_MASK)) return true;
-        if (is_late) return false;
-    }
-}
 
 void boot_commands_initialise(const struct handoff *from_rom) { handoff = from_rom; }
 
@@ -53,10 +41,9 @@ int command_lifecycle(const struct request *request, struct cbor_writer *respons
     if (state < LIFECYCLE_DEVELOPMENT || state > LIFECYCLE_RETIRED) return CHIP_ERROR_OUT_OF_RANGE;
     if (state <= otp_lifecycle_read()) return CHIP_ERROR_ALREADY_SET;
     const uint32_t fuses = (1u << state) - 1;
-    /* The security floor may be on its way up. */
-    if (!await_fuses()) return CHIP_ERROR_HARDWARE;
-    otp_burn_write((uint32_t)LIFECYCLE_OFFSET << OTP_BURN_ADDRESS_SHIFT | fuses << OTP_BURN_DATA_SHIFT);
-    if (!await_fuses() || otp_lifecycle_read() != state) return CHIP_ERROR_HARDWARE;
+    /* A burn that did not end in time may be under way. */
+    if (!fuses_await()) return CHIP_ERROR_HARDWARE;
+    if (!fuses_burn(LIFECYCLE_OFFSET, fuses) || otp_lifecycle_read() != state) return CHIP_ERROR_HARDWARE;
     cbor_put_map(response, 0);
     return CHIP_ERROR_OK;
 }

@@ -4,6 +4,7 @@
 #include <livetrap_formats.h>
 
 #include "evidence.h"
+#include "fuses.h"
 #include "slots.h"
 
 /* finished: the other slot has no confirmation any more either; power loss can have come between. */
@@ -31,7 +32,7 @@ static void raise_floor(uint32_t version) {
     if (otp_status_read() & OTP_STATUS_BUSY_MASK) return;
     const uint32_t byte = floor / 8, bits = version - 8 * byte;
     const uint32_t ones = bits >= 8 ? 0xFF : (1u << bits) - 1;
-    otp_burn_write((FLOOR_OFFSET + byte) << OTP_BURN_ADDRESS_SHIFT | ones << OTP_BURN_DATA_SHIFT);
+    fuses_burn(FLOOR_OFFSET + byte, ones);
 }
 
 void confirmation_poll(void) {

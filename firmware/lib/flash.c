@@ -7,18 +7,6 @@
 #include "runtime.h"
 #include "timeout.h"
 
-/* Of every SPI NOR flash of 16 MiB or less. */
-enum command {
-    PAGE_PROGRAM = 0x02,
-    READ = 0x03,
-    READ_STATUS = 0x05,
-    WRITE_ENABLE = 0x06,
-    SECTOR_ERASE = 0x20,
-    ENABLE_RESET = 0x66,
-    RESET = 0x99,
-    IDENTIFY = 0x9F,
-};
-
 #define STATUS_BUSY 0x01u
 #define JEDEC_ID_BYTES 3u
 
@@ -45,7 +33,7 @@ static bool send(uint32_t byte, bool last) {
 }
 
 /* A command with an address, to be followed by more unless `last`. */
-static bool send_to(enum command command, uint32_t offset, bool last) {
+static bool send_to(uint32_t command, uint32_t offset, bool last) {
     const uint32_t address = FLASH_OFFSET + offset;
     return send(command, false) && send(address >> 16, false) && send(address >> 8, false) && send(address, last);
 }
@@ -68,7 +56,7 @@ static bool await_part(uint32_t ticks) {
     for (;;) {
         const bool is_late = ticks_have_passed(start, ticks);
         uint32_t status;
-        if (!send(READ_STATUS, false) || !begin_read(1) || !next_word(&status)) return false;
+        if (!send(FLASH_COMMAND_READ_STATUS, false) || !begin_read(1) || !next_word(&status)) return false;
         if (!(status & STATUS_BUSY)) return true;
         if (is_late) return false;
     }
@@ -78,16 +66,18 @@ bool flash_initialise(void) {
     uint32_t identifier;
     /* A reset in the middle of a program or an erase would leave it half done. */
     if (!await_part(ERASE_TICKS)) return false;
-    if (!send(ENABLE_RESET, true) || !send(RESET, true)) return false;
+    if (!send(FLASH_COMMAND_ENABLE_RESET, true) || !send(FLASH_COMMAND_RESET, true)) return false;
     const uint64_t start = chip_ticks_read();
     while (!ticks_have_passed(start, RESET_TICKS)) {
     }
-    if (!send(IDENTIFY, false) || !begin_read(JEDEC_ID_BYTES) || !next_word(&identifier)) return false;
+    if (!send(FLASH_COMMAND_JEDEC_ID, false) || !begin_read(JEDEC_ID_BYTES) || !next_word(&identifier)) return false;
     const uint32_t big_endian = (identifier & 0xFF) << 16 | (identifier & 0xFF00) | (identifier >> 16 & 0xFF);
-    return big_endian == JEDEC_ID;
+    return FLASH_IS_KNOWN(big_endian);
 }
 
-bool flash_read_begin(uint32_t offset, uint32_t size) { return send_to(READ, offset, false) && begin_read(size); }
+bool flash_read_begin(uint32_t offset, uint32_t size) {
+    return send_to(FLASH_COMMAND_READ, offset, false) && begin_read(size);
+}
 
 bool flash_read_take(void *to, uint32_t size) {
     uint8_t *next = to;
@@ -125,7 +115,7 @@ void flash_read(uint32_t offset, void *to, uint32_t size) {
 bool flash_is_blank(uint32_t from, uint32_t to) {
     while (from < to) {
         uint32_t left = to - from < PROGRAM_BYTES ? to - from : PROGRAM_BYTES;
-        bool is_blank = send_to(READ, from, false) && begin_read(left);
+        bool is_blank = send_to(FLASH_COMMAND_READ, from, false) && begin_read(left);
         from += left;
         while (left) {
             uint32_t word = 0, unused = left < 4 ? UINT32_MAX << 8 * left : 0;
@@ -138,10 +128,10 @@ bool flash_is_blank(uint32_t from, uint32_t to) {
 }
 
 /* A part that did not end what it was told before ignores this. */
-static bool enable_write(void) { return await_part(0) && send(WRITE_ENABLE, true); }
+static bool enable_write(void) { return await_part(0) && send(FLASH_COMMAND_WRITE_ENABLE, true); }
 
 static bool program_page(uint32_t offset, const uint8_t *from, uint32_t size) {
-    if (!enable_write() || !send_to(PAGE_PROGRAM, offset, false)) return false;
+    if (!enable_write() || !send_to(FLASH_COMMAND_PAGE_PROGRAM, offset, false)) return false;
     for (uint32_t index = 0; index < size; index++) {
         if (!send(from[index], index == size - 1)) return false;
     }
@@ -162,5 +152,5 @@ bool flash_program(uint32_t offset, const void *from, uint32_t size) {
 }
 
 bool flash_erase_sector(uint32_t offset) {
-    return enable_write() && send_to(SECTOR_ERASE, offset, true) && await_part(ERASE_TICKS);
+    return enable_write() && send_to(FLASH_COMMAND_SECTOR_ERASE, offset, true) && await_part(ERASE_TICKS);
 }

@@ -17,6 +17,7 @@ from formats.link import ChipError
 from host.errors import LivetrapError
 from host.link.message import ChipRefusal
 
+from .build import build
 from .certify import certify
 from .demo import demo
 from .disclose import disclose
@@ -66,6 +67,7 @@ Exit codes: 0 done or verified, 1 rejected, 2 usage, file or port, 3 cannot be c
 
 click.rich_click.COMMAND_GROUPS = {
     "livetrap": [
+        {"name": "Boards", "commands": ["build"]},
         {"name": "Chip", "commands": ["sim", "ports", "info", "load", "train", "snapshot", "trigger", "reset"]},
         {"name": "Board", "commands": ["flash", "doctor"]},
         {"name": "A chip's life", "commands": ["provision", "maker", "lifecycle", "firmware", "events"]},
@@ -83,6 +85,7 @@ def cli() -> None:
 
 maker.add_command(certify)
 COMMANDS = (
+    *(build,),
     *(sim, ports, info, load, train, snapshot, trigger, reset),
     *(flash, doctor),
     *(provision, maker, lifecycle, firmware, events),

@@ -8,7 +8,7 @@ from formats.flash import FLAG_SET, SLOT_BYTES, TRAILER_OFFSET, Trailer
 from formats.link import IMAGE_GROUP, OS_GROUP, ChipError, Command, ImageCommand, OsCommand
 from formats.otp import FLOOR_BYTES, FLOOR_OFFSET, MAX_SECURITY_FLOOR
 from tests.firmware.flash_bed import u64
-from tests.firmware.host_build import WRITE, HostChip, PowerCut, error, frame, packet
+from tests.firmware.host_build import WRITE, HostChip, PowerCut, error, frame, packet, unframe
 
 NOTHING, REVOKED = 0xFFFFFFFF, 0
 SET = FLAG_SET
@@ -128,6 +128,17 @@ def test_the_lifecycle_is_raised_while_the_floor_is(driver):
     assert driver.write(Command.LIFECYCLE, {"state": 2}) == {}
     driver.poll(40_000)
     assert (driver.state()["lifecycle"], driver.state()["floor"]) == (2, 64)
+
+
+def test_the_flash_is_left_alone_while_the_floor_is_raised(driver):
+    """The modelled flash takes nothing while a fuse is burnt."""
+    on_trial(driver, 64, burn_cycles=200_000)
+    driver.feed(
+        frame(packet(Command.INFO)) + b"".join(frame(packet(Command.STATEMENT, {"seq": 0})) for _ in range(9))
+    )
+    driver.poll(1000)
+    assert driver.state()["floor"] == 64
+    assert len(unframe(driver.take())) == 10
 
 
 def test_power_that_fails_between_and_in_the_steps_of_a_confirmation(driver):

@@ -1,6 +1,7 @@
 """What is generated from the RTL and from formats/ is what is used and documented."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -101,6 +102,16 @@ def test_header_says_where_the_flash_and_its_log_are(name):
     header = csr_header(LivetrapSoC(config))
     assert f"#define LOG_SECTORS {config.log_sectors}u\n" in header
     assert f"#define FLASH_OFFSET 0x{config.flash_offset:x}u\n" in header
+
+
+def test_header_says_which_flashes_are_known():
+    part = flash.FlashPart("two kinds", 1 << 24, (bytes.fromhex("9d6018"), bytes.fromhex("ef4018")))
+    config = replace(CONFIGS["test"], flash_part=part, flash_offset=4 << 20)
+    lines = csr_header(LivetrapSoC(config)).splitlines()
+    assert "#define FLASH_IS_KNOWN(jedec_id) ((jedec_id) == 0x9d6018u || (jedec_id) == 0xef4018u)" in lines
+    assert "#define FLASH_OFFSET 0x400000u" in lines
+    modelled = csr_header(LivetrapSoC(CONFIGS["test"])).splitlines()
+    assert "#define FLASH_IS_KNOWN(jedec_id) ((jedec_id) == 0xef4016u)" in modelled
 
 
 def test_cddl_enumerations_are_the_python_ones():

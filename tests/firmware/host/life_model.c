@@ -9,6 +9,9 @@
 
 #define LIFE_WORDS 13
 
+/* A burn of more cycles never ends. */
+#define LONGEST_BURN (1ull << 32)
+
 static uint8_t fuses[OTP_BYTES];
 
 static struct {
@@ -41,6 +44,8 @@ void life_advance(uint64_t cycles) {
     life.burning = false;
     life.burns++;
 }
+
+bool life_is_burning(void) { return life.burning && life.burn_cycles_left <= LONGEST_BURN; }
 
 void life_lock(void) { life.locked = true; }
 bool life_is_locked(void) { return life.locked; }

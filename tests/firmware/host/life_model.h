@@ -17,6 +17,9 @@ void life_warm_reset(void);
 /* A burn takes KNOB_BURN_CYCLES. */
 void life_advance(uint64_t cycles);
 
+/* Whether a burn is under way that can still end: on boards the fuses have the flash to themselves then. */
+bool life_is_burning(void);
+
 /* The firmware is measured: the boot's registers stay what they are until reset. */
 void life_lock(void);
 

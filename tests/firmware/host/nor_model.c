@@ -4,6 +4,8 @@
 #include <livetrap_formats.h>
 #include <string.h>
 
+#include "life_model.h"
+
 #define REGISTER_CYCLES 4
 #define LARGEST_COMMAND (4 + 2 * PROGRAM_BYTES)
 #define STATUS_BUSY 0x01u
@@ -116,6 +118,7 @@ static uint8_t exchange(uint8_t sent, bool last) {
     uint8_t answer = 0xFF;
     const uint32_t at = nor.length;
     pass(BYTE_CYCLES);
+    if (life_is_burning()) chip_misused("a command for flash while a fuse is burnt");
     if (at && nor.command[0] == 0x05) {
         answer = (uint8_t)((nor.busy ? STATUS_BUSY : 0) | (nor.write_enabled ? STATUS_WRITE_ENABLED : 0));
     } else if (at >= 4 && nor.command[0] == 0x03 && !nor.busy) {
