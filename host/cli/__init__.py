@@ -67,9 +67,8 @@ Exit codes: 0 done or verified, 1 rejected, 2 usage, file or port, 3 cannot be c
 
 click.rich_click.COMMAND_GROUPS = {
     "livetrap": [
-        {"name": "Boards", "commands": ["build"]},
+        {"name": "Boards", "commands": ["build", "flash", "doctor"]},
         {"name": "Chip", "commands": ["sim", "ports", "info", "load", "train", "snapshot", "trigger", "reset"]},
-        {"name": "Board", "commands": ["flash", "doctor"]},
         {"name": "A chip's life", "commands": ["provision", "maker", "lifecycle", "firmware", "events"]},
         {"name": "Evidence", "commands": ["pull", "verify", "disclose", "truncate", "relay", "logserver", "demo"]},
         {"name": "Inspections", "commands": ["plan"]},
@@ -85,9 +84,8 @@ def cli() -> None:
 
 maker.add_command(certify)
 COMMANDS = (
-    *(build,),
+    *(build, flash, doctor),
     *(sim, ports, info, load, train, snapshot, trigger, reset),
-    *(flash, doctor),
     *(provision, maker, lifecycle, firmware, events),
     *(pull, verify, disclose, truncate, relay, logserver, demo, plan),
 )

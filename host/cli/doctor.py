@@ -4,7 +4,8 @@ import sys
 
 import rich_click as click
 
-from boards.board import Board, Family, Tool
+from boards.board import Board, Tool
+from boards.flow.family import Family
 from host.programming import udev
 from host.programming.device_findings import attached_findings, board_findings
 from host.programming.findings import Finding

@@ -17,15 +17,19 @@ from .info import ChipState, ask
 from .options import FOLDER, json_option
 from .output import notice, print_columns, print_json, progress_bar, remarks, results
 
-BUILDS = Path("build") / "boards"
-"""Where `livetrap build` leaves a board's build, in a folder of the board's name."""
-
 NOT_ANSWERING = 3
 
 
 def this_machine() -> Machine:
     """The computer that this runs on."""
     return Machine()
+
+
+def build_folder(board: Board) -> Path:
+    """Where `livetrap build` leaves what it makes for a board, unless it is told otherwise."""
+    from sim.rtl.cache import BUILD
+
+    return Path(BUILD) / "boards" / board.name
 
 
 def as_board(context: click.Context, parameter: click.Parameter, value: str | None) -> Board | None:
@@ -76,7 +80,7 @@ def probe(board: Board, port: str | None, baud: int, machine: Machine) -> tuple[
 @click.argument("board", callback=as_board)
 @click.option("--flash", "memory", flag_value="flash", default=True, help="Write the board's flash (the default).")
 @click.option("--sram", "memory", flag_value="sram", help="Load the FPGA alone; a power cycle undoes it.")
-@click.option("--build", "directory", type=FOLDER, help="What 'livetrap build' made; its own place by default.")
+@click.option("--build", "directory", type=FOLDER, help="What 'livetrap build' made; build/boards/BOARD by default.")
 @click.option(
     "--what",
     type=click.Choice([each.value for each in What]),
@@ -123,7 +127,7 @@ def flash(
       livetrap flash orangecrab --build out/orangecrab --json
     """
     target, machine = Memory[memory.upper()], this_machine()
-    build = manifest.read(directory or BUILDS / board.name)
+    build = manifest.read(directory or build_folder(board))
     manifest.check(build, board)
     default = What.BITSTREAM if target is Memory.SRAM else What.ALL
     steps = plan(build, board, target, What(what) if what else default)

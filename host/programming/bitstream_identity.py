@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from boards.board import Board, Family
+from boards.board import Board
+from boards.flow.family import Family
 from host.errors import LivetrapError
 
 from . import ecp5_bitstream, ice40_bitstream

@@ -55,11 +55,6 @@ class Build:
     images: tuple[Artifact, ...]
 
 
-def part_name(board: Board) -> str:
-    """What a manifest calls the board's FPGA."""
-    return "-".join(filter(None, (board.family.value, board.device, board.package, board.speed)))
-
-
 def read(directory: Path) -> Build:
     """The build in a directory, with its files' digests checked. Raises ManifestError, or OSError."""
     path = directory / MANIFEST
@@ -86,10 +81,8 @@ def check(build: Build, board: Board) -> None:
     """
     if build.board != board.name:
         raise ManifestError(f"the build is for {build.board}, not for {board.name}")
-    if build.part != part_name(board):
-        raise ManifestError(
-            f"the build is for another part: {board.name} has {part_name(board)}, this is for {build.part}"
-        )
+    if build.part != board.part:
+        raise ManifestError(f"the build is for another part: {board.name} has {board.part}, this is for {build.part}")
     bitstream_identity.check(build.bitstream.data, board, build.build_id, str(build.bitstream.path))
     bitstream, chip = build.bitstream, range(board.flash_offset, board.fuse_offset)
     room = range(board.bitstream_offset, board.bitstream_offset + board.bitstream_room)

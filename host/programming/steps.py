@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from boards.board import Board, Family, Tool
+from boards.board import Board, Tool
+from boards.flow.family import Family
 from host.errors import LivetrapError
 
 from .manifest import Artifact, Build

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from boards.board import Board, Family, Tool
+from boards.board import Board, Tool
+from boards.flow.family import Family
 
 from .findings import Finding
 from .libraries import PACKAGES, missing, needed_by

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cbor2
 
-from boards.board import Family
+from boards.flow.family import Family
 from firmware.build import BUILD, FIRMWARE, header_constants
 from formats.image import HEADER, HEADER_BYTES, PROTECTED_BYTES, TLV_INFO
 from host.errors import LivetrapError

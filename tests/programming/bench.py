@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from boards import BOARDS
-from boards.board import Family, UsbId
+from boards.board import UsbId
+from boards.flow.family import Family
 from formats.flash import SLOT_BYTES
 from host.programming.machine import Machine
-from host.programming.manifest import part_name
 from host.programming.usb import DEVICES
 
 from .bitstreams import BUILD_ID, ecp5, ice40
@@ -44,7 +44,7 @@ def write_build(
     about = BOARDS[board]
     fields: dict[str, object] = {
         "board": board,
-        "part": part_name(about),
+        "part": about.part,
         "build_id": BUILD_ID,
         "bitstream": file("chip.bit", about.bitstream_offset, data),
         "images": [

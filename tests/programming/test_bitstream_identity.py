@@ -5,7 +5,7 @@ import random
 import pytest
 
 from boards import BOARDS
-from boards.board import Family
+from boards.flow.family import Family
 from host.errors import LivetrapError
 from host.programming import ecp5_bitstream, ice40_bitstream
 from host.programming.bitstream_identity import ECP5_DEVICES, ICE40_DEVICES, check, expected_device, identify

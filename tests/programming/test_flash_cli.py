@@ -142,6 +142,12 @@ def test_dry_run(bench: Bench, flash: Livetrap):
     assert bench.calls() == []
 
 
+def test_the_folder_that_builds_go_to():
+    from boards.build import HOME
+
+    assert import_module("host.cli.flash").build_folder(ULX3S) == HOME / "ulx3s-85f"
+
+
 def test_a_path_with_blanks_is_quoted(bench: Bench, livetrap: Livetrap):
     folder = write_build(bench.folder / "a b", "ulx3s-85f", ecp5("LFE5U-85F"), [])
     assert livetrap("flash", "ulx3s-85f", "--build", folder, "--dry-run")[1].endswith(f"'{folder}/chip.bit'\n")
