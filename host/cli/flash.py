@@ -9,7 +9,7 @@ import rich_click as click
 from boards.board import Board
 from host.programming import manifest
 from host.programming.machine import Machine
-from host.programming.probe import ANSWER_SECONDS, NoAnswer, find_port, wait_for_chip
+from host.programming.probe import ANSWER_SECONDS, PORT_SECONDS, NoAnswer, find_port, wait_for_chip
 from host.programming.steps import Memory, Step, What, plan
 from host.programming.write import RETURN_SECONDS, STEP_SECONDS, Terms, Written, find_program, write
 
@@ -66,7 +66,7 @@ def step_as_json(step: Step) -> dict[str, object]:
 
 def probe(board: Board, port: str | None, baud: int, machine: Machine) -> tuple[dict[str, Any], ChipState | None]:
     """Asks the chip at the named port, or at the only one that is likely; what came of it, as JSON."""
-    name = port or str(find_port(board, machine) or "")
+    name = port or str(find_port(board, machine, PORT_SECONDS) or "")
     if not name:
         return {"port": None, "answers": False, "reason": "no port was named, and not exactly one is likely"}, None
     try:

@@ -105,6 +105,8 @@ _STATUS = re.compile(r"status\((\d+)\) = (.+)")
 
 def fault_in(line: str) -> Fault | None:
     """What a line of a programmer's output says went wrong, or None."""
+    if line.endswith("-> skip"):  # other devices, which it comes across
+        return None
     if match := _LIBRARY.search(line):
         return Fault(f"the programmer does not start for want of {match[1]}", _DOCTOR, True)
     if match := _IDCODES.search(line):

@@ -59,7 +59,7 @@ def read(directory: Path) -> Build:
     """The build in a directory, with its files' digests checked. Raises ManifestError, or OSError."""
     path = directory / MANIFEST
     if not path.is_file():
-        raise ManifestError(f"{directory}: no build is there ({MANIFEST} is missing)")
+        raise ManifestError(f"{directory}: no build is there ({MANIFEST} is missing): 'livetrap build' makes one")
     fields = _object(_parse(path), f"{path}")
     bitstream = _artifact(directory, _object(_key(fields, "bitstream", path), f"{path}: bitstream"), "bitstream")
     images = _key(fields, "images", path)

@@ -15,6 +15,9 @@ from .usb import likely_ports, usb_devices
 Answer = TypeVar("Answer")
 
 ANSWER_SECONDS = 15.0
+PORT_SECONDS = 5.0
+"""Programmers take a port from the kernel, and give it back when they end."""
+
 ATTEMPT_SECONDS = 2.0
 LOOK_SECONDS = 0.2
 
@@ -25,10 +28,19 @@ class NoAnswer(LivetrapError):
     exit_code = 3
 
 
-def find_port(board: Board, machine: Machine) -> Path | None:
-    """The one serial port that the board's link can be, or None if there are none or several."""
-    found = likely_ports(board, usb_devices(machine))
-    return found[0] if len(found) == 1 else None
+def find_port(board: Board, machine: Machine, seconds: float) -> Path | None:
+    """The one serial port that the board's link can be, or None if there are none or several.
+
+    For so long it waits for the port of a link that is attached.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        devices = usb_devices(machine)
+        found = likely_ports(board, devices)
+        is_attached = any(device.usb == board.link_usb for device in devices)
+        if found or not is_attached or time.monotonic() > end:
+            return found[0] if len(found) == 1 else None
+        time.sleep(LOOK_SECONDS)
 
 
 def wait_for_chip(port: str, baud: int, ask: Callable[[Device], Answer], seconds: float) -> Answer:

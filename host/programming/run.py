@@ -1,11 +1,13 @@
 """Running a programmer: bounded, its output read line by line, and never left behind."""
 
+import contextlib
 import os
 import re
 import selectors
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,17 +54,24 @@ class _Lines:
     def __init__(self, take: Callable[[str], None]) -> None:
         self._take = take
         self._rest = b""
+        self._pending = deque[bytes]()
+        """What an exception kept from being taken is taken next time."""
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
         while len(self._rest) > MAX_LINE_BYTES:
             lines.append(self._rest[:MAX_LINE_BYTES])
             self._rest = self._rest[MAX_LINE_BYTES:]
-        for line in lines:
-            self._line(line)
+        self._pending.extend(lines)
+        self._hand_on()
 
     def close(self) -> None:
-        self._line(self._rest)
+        self._pending.append(self._rest)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        while self._pending:
+            self._line(self._pending.popleft())
 
     def _line(self, line: bytes) -> None:
         text = _ESCAPES.sub("", line.decode("utf-8", "replace")).replace("\t", " ")
@@ -76,8 +85,8 @@ def run(
 ) -> Ended:
     """Runs a program without a terminal until it ends, and hands each line that it writes to `take`.
 
-    It is stopped after so many seconds in all, or of silence. Whatever is raised meanwhile, it is stopped too.
-    Raises OSError when it cannot be started.
+    It is stopped after so many seconds in all, or of silence. Whatever is raised meanwhile, it is stopped too, and
+    what it had written by then is handed on first. Raises OSError when it cannot be started.
     """
     process = subprocess.Popen(
         [str(program), *arguments],
@@ -87,9 +96,16 @@ def run(
         start_new_session=True,
     )
     assert process.stdout is not None
+    lines = _Lines(take)
     try:
         with process.stdout as output:
-            stopped = _follow(output.fileno(), _Lines(take), seconds, silence)
+            try:
+                stopped = _follow(output.fileno(), lines, seconds, silence)
+            except BaseException:
+                _stop(process)
+                with contextlib.suppress(Exception):
+                    _follow(output.fileno(), lines, STOP_SECONDS, STOP_SECONDS)
+                raise
         if stopped is None:
             try:
                 process.wait(STOP_SECONDS)

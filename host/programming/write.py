@@ -109,8 +109,10 @@ def _judge(
     step: Step, ended: Ended, report: Report, last: str, sram_follows: bool, program: Path, terms: Terms
 ) -> Written:
     tool = step.board.programmer.tool
-    if tool is Tool.OPENFPGALOADER and step.memory is Memory.FLASH and report.verified and report.boots is False:
+    if report.verified and report.boots is False:
         return _not_configured(step, sram_follows)
+    if report.verified and not ended.code and not ended.stopped:
+        return Written(step, verified=True)
     if ended.stopped or ended.code < 0:
         raise _failure(step, f"{tool.value} did not finish: {ended.how}", _extent(report), "repeat the command")
     if report.fault is not None:
@@ -127,9 +129,7 @@ def _judge(
         if not report.written:
             raise _failure(step, f"{tool.value} does not say that it is done", _extent(report), "repeat the command")
         return _compare(step, program, terms)
-    if not report.verified:
-        raise _failure(step, f"{tool.value} does not say that it verified", _extent(report), "repeat the command")
-    return Written(step, verified=True)
+    raise _failure(step, f"{tool.value} does not say that it verified", _extent(report), "repeat the command")
 
 
 def _extent(report: Report, fault: Fault | None = None) -> Extent:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from importlib import import_module
 from pathlib import Path
@@ -452,6 +453,24 @@ def test_the_only_likely_port(bench: Bench, flash: Livetrap):
         bench.attach(ICEBREAKER.programmer.usb, "ttyUSB2", "ttyUSB3", name="1-3", number=5)
         code, _, err = flash("icebreaker")
         assert code == 0 and "no chip was asked: no port was named, and not exactly one is likely" in err
+
+
+def test_a_port_that_comes_back(bench: Bench, flash: Livetrap, monkeypatch):
+    """The programmer took it away."""
+    device = bench.attach(ULX3S.programmer.usb)
+    with Served(FakeChip()) as served:
+
+        def give_back() -> None:
+            bench.connect("ttyUSB0", served.port)
+            (device.parent / "1-2:1.0" / "ttyUSB0").mkdir(parents=True)
+
+        timer = threading.Timer(1.0, give_back)
+        timer.start()
+        assert served.chip.chip.ueid.hex() in flash("ulx3s-85f", "--sram")[1]
+        timer.join()
+    (device.parent / "1-2:1.0" / "ttyUSB0").rmdir()
+    monkeypatch.setattr(import_module("host.cli.flash"), "PORT_SECONDS", 0.3)
+    assert "not exactly one is likely" in flash("ulx3s-85f", "--sram")[2]
 
 
 def test_nothing_answers(bench: Bench, flash: Livetrap, monkeypatch):

@@ -205,6 +205,7 @@ def test_what_messages_mean(line, cause, wrote_nothing):
         "DFU state(2) = dfuIDLE, status(0) = No error condition is present",
         "dfu-util: Warning: Invalid DFU suffix signature",
         "Error: Failed to program FPGA: std::exception",
+        "Unable to open device: 05ac:8289 (bus 1, device  6) Error: LIBUSB_ERROR_ACCESS -> skip",
     ],
 )
 def test_what_means_nothing(line):

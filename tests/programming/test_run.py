@@ -135,6 +135,20 @@ def test_interrupted(tmp_path):
     assert is_gone(numbers[0])
 
 
+def test_what_was_written_before_an_interruption_is_read(tmp_path):
+    lines: list[str] = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        if line == "1":
+            raise KeyboardInterrupt
+
+    source = "os.write(1, b'1\\n2\\n3'); time.sleep(600)"
+    with pytest.raises(KeyboardInterrupt):
+        run(program(tmp_path, source), [], take, seconds=60, silence=60)
+    assert lines == ["1", "2", "3"]
+
+
 def test_what_cannot_be_started(tmp_path):
     with pytest.raises(FileNotFoundError):
         run(tmp_path / "none", [], print, seconds=1, silence=1)
