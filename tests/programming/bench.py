@@ -15,7 +15,7 @@ from formats.flash import SLOT_BYTES
 from host.programming.machine import Machine
 from host.programming.usb import DEVICES
 
-from .bitstreams import BUILD_ID, ecp5, ice40
+from .bitstreams import BUILD_ID, PREAMBLE, ecp5, ice40
 
 HERE = Path(__file__).parent
 STAND_INS = {"openFPGALoader": "stand_in_openfpgaloader.py", "dfu-util": "stand_in_dfu_util.py"}
@@ -59,6 +59,15 @@ def write_build(
 def slot(fill: int = 0x5A) -> bytes:
     """A whole firmware slot."""
     return bytes([fill]) * SLOT_BYTES
+
+
+def failed(result: tuple[int, str, str], *words: str, code: int = 2) -> str:
+    """The exit code, and one line on standard error that has all the words; returns it."""
+    assert result[0] == code, result
+    assert result[2].startswith("livetrap: ") and result[2].count("\n") == 1, result[2]
+    for each in words:
+        assert each in result[2], (each, result[2])
+    return result[2]
 
 
 @dataclass
@@ -129,6 +138,11 @@ class Bench:
         with (self.state / "flash").open("rb") as flash:
             flash.seek(offset)
             return flash.read(size)
+
+    def as_flashed(self) -> bytes:
+        """The built bitstream as it lies in an ECP5's flash: without its comments."""
+        data = (self.folder / "build" / "chip.bit").read_bytes()
+        return data[data.index(PREAMBLE) :]
 
     def build(self, board: str, images: list[tuple[str, int, bytes]] | None = None, **changes: object) -> Path:
         """A good build, with a firmware image in slot A unless others are given."""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Livetrap, Result
+
 from .bench import Bench
 
 
@@ -18,3 +20,14 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         # As an attribute of the package, the name is the command.
         monkeypatch.setattr(import_module(f"host.cli.{command}"), "this_machine", bench.machine)
     return bench
+
+
+@pytest.fixture
+def flash(bench: Bench, livetrap: Livetrap) -> Livetrap:
+    """`livetrap flash BOARD`, with a good build unless another is named."""
+
+    def call(board: str, *arguments: object) -> Result:
+        build = () if "--build" in arguments else ("--build", bench.build(board))
+        return livetrap("flash", board, *build, *arguments)
+
+    return call
