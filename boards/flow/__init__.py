@@ -1,0 +1,1 @@
+"""From a component to a bitstream, one stage in a file: rtlil, synthesis, placement, packing."""

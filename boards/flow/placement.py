@@ -1,0 +1,160 @@
+"""Place and route, by nextpnr, and what its report says about size and timing."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import tools
+from .family import Family
+from .synthesis import Netlist
+
+REPORT = "placement.json"
+_USAGE = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
+_FREQUENCY_FAILED = "Max frequency for clock"
+
+
+class DoesNotFit(tools.ToolError):
+    """The device has too little of some resource. usage: as of Placement."""
+
+    def __init__(self, usage: "dict[str, Usage]", log: Path) -> None:
+        lacking = {name: each for name, each in usage.items() if each.used > each.available}
+        super().__init__(
+            "; ".join(
+                f"{name}: {each.used} needed, {each.available} there, {each.used - each.available} too many"
+                for name, each in lacking.items()
+            ),
+            log,
+        )
+        self.usage = usage
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of one resource of a device."""
+
+    used: int
+    available: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """mhz: highest frequency, register to register. target_mhz: what was asked for."""
+
+    mhz: float
+    target_mhz: float
+
+    @property
+    def is_met(self) -> bool:
+        """The target is passed: nextpnr does not count equality."""
+        return self.mhz > self.target_mhz
+
+
+@dataclass(frozen=True)
+class CriticalPath:
+    """The slowest path between two clocks' edges, or from or to the pins ("<async>").
+
+    delay_ns: in all. logic_ns: the part of it that is not routing. cells: from the register that starts it on.
+    """
+
+    start: str
+    end: str
+    delay_ns: float
+    logic_ns: float
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A placed and routed design.
+
+    path: the configuration as text (.config, .asc), or None if timing is not met: then there is none.
+    usage: by nextpnr's name of the resource. clocks: by net. critical_paths: as reported.
+    """
+
+    path: Path | None
+    usage: dict[str, Usage]
+    clocks: dict[str, Clock]
+    critical_paths: tuple[CriticalPath, ...]
+
+    @property
+    def is_met(self) -> bool:
+        """Every clock reaches its target."""
+        return all(clock.is_met for clock in self.clocks.values())
+
+
+def place(
+    netlist: Netlist,
+    family: Family,
+    device: str,
+    package: str,
+    speed: str,
+    constraints: str,
+    clock_mhz: float,
+    directory: Path,
+    seed: int = 1,
+    *,
+    seconds: float = tools.DEFAULT_SECONDS,
+) -> Placement:
+    """Places and routes a netlist in an existing directory, where the netlist must lie too.
+
+    device, package, speed: as nextpnr names them; iCE40 has no speed. constraints: text of an .lpf (ECP5) or .pcf
+    (iCE40); "" leaves all pins to nextpnr. clock_mhz: target of clocks that constraints say nothing about.
+    Raises DoesNotFit, or ToolError for any other failure but a clock below its target: that is in what is returned.
+    """
+    kind, output, option = ("lpf", "config", "--textcfg") if family is Family.ECP5 else ("pcf", "asc", "--asc")
+    tool = tools.NEXTPNR_ECP5 if family is Family.ECP5 else tools.NEXTPNR_ICE40
+    path = directory / f"{netlist.name}.{output}"
+    report = directory / REPORT
+    for stale in (path, report):
+        stale.unlink(missing_ok=True)
+    arguments = [f"--{device}", "--package", package, "--json", netlist.path.name, "--seed", str(seed)]
+    arguments += ["--freq", f"{clock_mhz:g}", "--report", REPORT, option, path.name]
+    if family is Family.ECP5:
+        arguments += ["--speed", speed]
+    if constraints:
+        (directory / f"{netlist.name}.{kind}").write_text(constraints)
+        arguments += [f"--{kind}", f"{netlist.name}.{kind}"]
+    code = tools.run(tool, arguments, directory, seconds=seconds, codes=(0, 1))
+    log = tools.log_path(tool, directory)
+    if code and not _only_too_slow(log, report):
+        path.unlink(missing_ok=True)
+        usage = _usage_in_log(log)
+        if any(each.used > each.available for each in usage.values()):
+            raise DoesNotFit(usage, log)
+        raise tools.ToolError(f"{tool.name} failed: {tools.first_error(log) or f'exit code {code}'}", log)
+    placement = _read(report, path)
+    if placement.is_met == bool(code):
+        path.unlink(missing_ok=True)
+        raise tools.ToolError(f"{tool.name}'s report and exit code {code} contradict each other", log)
+    if code:
+        path.unlink(missing_ok=True)
+        return Placement(None, placement.usage, placement.clocks, placement.critical_paths)
+    return placement
+
+
+def _only_too_slow(log: Path, report: Path) -> bool:
+    """Whether clocks below their target are all that nextpnr complains about."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("ERROR:")]
+    return bool(lines) and all(_FREQUENCY_FAILED in line for line in lines) and report.exists()
+
+
+def _usage_in_log(log: Path) -> dict[str, Usage]:
+    found = _USAGE.findall(log.read_text(errors="replace"))
+    return {name: Usage(int(used), int(available)) for name, used, available in found}
+
+
+def _read(report: Path, path: Path) -> Placement:
+    found = json.loads(report.read_text())
+    usage = {name: Usage(each["used"], each["available"]) for name, each in found["utilization"].items()}
+    clocks = {name: Clock(each["achieved"], each["constraint"]) for name, each in found["fmax"].items()}
+    return Placement(path, usage, clocks, tuple(map(_critical_path, found["critical_paths"])))
+
+
+def _critical_path(path: dict[str, Any]) -> CriticalPath:
+    steps = path["path"]
+    delay = sum(step["delay"] for step in steps)
+    logic = sum(step["delay"] for step in steps if step["type"] != "routing")
+    cells = tuple(dict.fromkeys(step["from"]["cell"] for step in steps if "cell" in step["from"]))
+    return CriticalPath(path["from"], path["to"], round(delay, 3), round(logic, 3), cells)
