@@ -96,6 +96,11 @@ class Board:
     """Of iCE40: the PLL takes the oscillator from its own pin, or not at all."""
 
     @property
+    def part(self) -> str:
+        """What the FPGA is called in a build's manifest: two boards with the same can load the same bitstream."""
+        return "-".join(filter(None, (self.family.value, self.device, self.package, self.speed)))
+
+    @property
     def fuse_offset(self) -> int:
         """The sector that stands in for fuses: the last that three address bytes reach."""
         return min(self.flash_part.size, ADDRESSABLE_BYTES) - SECTOR_BYTES

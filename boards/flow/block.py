@@ -79,19 +79,22 @@ def measure(
     *,
     options: Sequence[str] = (),
     seed: int = 1,
+    loops: int = 0,
     seconds: float = tools.DEFAULT_SECONDS,
 ) -> BlockFigures:
     """Synthesises and places a block, out of context, in an existing directory.
 
     make_block: makes a new component each time it is called. clock_mhz: what place and route aim at.
-    options: of synthesis. Raises ToolError.
+    options: of synthesis. loops: as of `place`. Raises ToolError.
     """
     alone, registered = directory / "alone", directory / "registered"
     for each in (alone, registered):
         each.mkdir(exist_ok=True)
     netlist = synthesise(design(make_block(), name), family, alone, options, seconds=seconds)
     wrapped = synthesise(design(RegisteredBlock(make_block()), name), family, registered, options, seconds=seconds)
-    placement = place(wrapped, family, device, package, speed, "", clock_mhz, registered, seed, seconds=seconds)
+    placement = place(
+        wrapped, family, device, package, speed, "", clock_mhz, registered, seed, loops=loops, seconds=seconds
+    )
     return BlockFigures(count(netlist.cells, family), placement)
 
 

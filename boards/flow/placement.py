@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,8 @@ from .synthesis import Netlist
 
 REPORT = "placement.json"
 _USAGE = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.MULTILINE)
+_LOOPS = re.compile(r"^Info: Found (\d+) combinational loops?:$", re.MULTILINE)
 _FREQUENCY_FAILED = "Max frequency for clock"
-
-
-class DoesNotFit(tools.ToolError):
-    """The device has too little of some resource. usage: as of Placement."""
-
-    def __init__(self, usage: "dict[str, Usage]", log: Path) -> None:
-        lacking = {name: each for name, each in usage.items() if each.used > each.available}
-        super().__init__(
-            "; ".join(
-                f"{name}: {each.used} needed, {each.available} there, {each.used - each.available} too many"
-                for name, each in lacking.items()
-            ),
-            log,
-        )
-        self.usage = usage
 
 
 @dataclass(frozen=True)
@@ -36,6 +23,20 @@ class Usage:
 
     used: int
     available: int
+
+
+class DoesNotFit(tools.ToolError):
+    """The device has too little of some resources. lacking: of these alone, as Placement.usage."""
+
+    def __init__(self, lacking: dict[str, Usage], log: Path) -> None:
+        super().__init__(
+            ", ".join(
+                f"{each.used - each.available} {name} too many ({each.used} of {each.available})"
+                for name, each in lacking.items()
+            ),
+            log,
+        )
+        self.lacking = lacking
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,14 @@ def place(
     directory: Path,
     seed: int = 1,
     *,
+    loops: int = 0,
     seconds: float = tools.DEFAULT_SECONDS,
 ) -> Placement:
-    """Places and routes a netlist in an existing directory, where the netlist must lie too.
+    """Places and routes a netlist, in an existing directory.
 
     device, package, speed: as nextpnr names them; iCE40 has no speed. constraints: text of an .lpf (ECP5) or .pcf
     (iCE40); "" leaves all pins to nextpnr. clock_mhz: target of clocks that constraints say nothing about.
+    loops: combinational loops that are meant, such as ring oscillators; any other number of them is an error.
     Raises DoesNotFit, or ToolError for any other failure but a clock below its target: that is in what is returned.
     """
     kind, output, option = ("lpf", "config", "--textcfg") if family is Family.ECP5 else ("pcf", "asc", "--asc")
@@ -113,17 +116,26 @@ def place(
     arguments += ["--freq", f"{clock_mhz:g}", "--report", REPORT, option, path.name]
     if family is Family.ECP5:
         arguments += ["--speed", speed]
+    source = directory / netlist.path.name
+    if not source.exists():
+        shutil.copyfile(netlist.path, source)
     if constraints:
         (directory / f"{netlist.name}.{kind}").write_text(constraints)
         arguments += [f"--{kind}", f"{netlist.name}.{kind}"]
-    code = tools.run(tool, arguments, directory, seconds=seconds, codes=(0, 1))
     log = tools.log_path(tool, directory)
+    if loops:
+        # nextpnr names loops only where it refuses them, which it does before it places anything.
+        tools.run(tool, arguments, directory, seconds=seconds, codes=None)
+        if (found := _loops(log)) != loops:
+            path.unlink(missing_ok=True)
+            raise tools.ToolError(f"{found} combinational loops, {loops} are meant", log)
+        arguments.append("--ignore-loops")
+    code = tools.run(tool, arguments, directory, seconds=seconds, codes=None)
     if code and not _only_too_slow(log, report):
         path.unlink(missing_ok=True)
-        usage = _usage_in_log(log)
-        if any(each.used > each.available for each in usage.values()):
-            raise DoesNotFit(usage, log)
-        raise tools.ToolError(f"{tool.name} failed: {tools.first_error(log) or f'exit code {code}'}", log)
+        if lacking := _lacking(log):
+            raise DoesNotFit(lacking, log)
+        raise tools.failure(tool, code, directory)
     placement = _read(report, path)
     if placement.is_met == bool(code):
         path.unlink(missing_ok=True)
@@ -140,9 +152,15 @@ def _only_too_slow(log: Path, report: Path) -> bool:
     return bool(lines) and all(_FREQUENCY_FAILED in line for line in lines) and report.exists()
 
 
-def _usage_in_log(log: Path) -> dict[str, Usage]:
+def _loops(log: Path) -> int:
+    found = _LOOPS.search(log.read_text(errors="replace"))
+    return int(found[1]) if found else 0
+
+
+def _lacking(log: Path) -> dict[str, Usage]:
+    """By the table that nextpnr prints before it places, since it writes no report when it fails."""
     found = _USAGE.findall(log.read_text(errors="replace"))
-    return {name: Usage(int(used), int(available)) for name, used, available in found}
+    return {name: Usage(int(used), int(there)) for name, used, there in found if int(used) > int(there)}
 
 
 def _read(report: Path, path: Path) -> Placement:

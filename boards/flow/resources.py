@@ -24,13 +24,13 @@ ICE40_FLIP_FLOP = "SB_DFF"
 NAMES = {
     Family.ECP5: {"TRELLIS_COMB": "lut", "TRELLIS_FF": "ff", "DP16KD": "bram", "MULT18X18D": "dsp"},
     Family.ICE40: {
-        "ICESTORM_LC": "lc",
+        "ICESTORM_LC": "lut",
         "ICESTORM_RAM": "bram",
         "ICESTORM_SPRAM": "spram",
         "ICESTORM_DSP": "dsp",
     },
 }
-"""nextpnr's names of what a device has -> ours. An iCE40 logic cell is a LUT and a flip-flop."""
+"""nextpnr's names of what a device has -> ours. An iCE40 logic cell is a LUT and a flip-flop; it counts as a lut."""
 
 
 def count(cells: Mapping[str, int], family: Family) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -22,9 +23,12 @@ class ToolError(LivetrapError):
     """
 
     def __init__(self, problem: str, log: Path | None = None) -> None:
-        super().__init__(f"{problem}; all it said is in {log}" if log else problem)
+        super().__init__(problem)
         self.problem = problem
         self.log = log
+
+    def __str__(self) -> str:
+        return f"{self.problem}; all it said is in {self.log}" if self.log else self.problem
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,13 @@ def run(
     directory: Path,
     *,
     seconds: float = DEFAULT_SECONDS,
-    codes: tuple[int, ...] = (0,),
+    codes: Collection[int] | None = (0,),
 ) -> int:
     """Runs a tool in `directory` until it ends, at most `seconds`, and returns its exit code.
 
     Standard output and error go to `directory`/<tool's name>.log. File names in `arguments` must be relative to
     `directory`: so nothing that is written depends on where that is. Whatever interrupts this also ends the tool.
-    Raises ToolError for an exit code that is not among `codes`.
+    Raises ToolError for an exit code that is not among `codes` (None: any), and when a signal ended the tool.
     """
     if find_spec(tool.package.replace("-", "_")) is None:
         raise _missing(tool)
@@ -86,9 +90,22 @@ def run(
             if process.poll() is None:
                 process.kill()
                 process.wait()
-    if code not in codes:
-        raise ToolError(f"{tool.name} {_how_it_ended(code, path)}", path)
+    if code < 0 or (codes is not None and code not in codes):
+        raise failure(tool, code, directory)
     return code
+
+
+def failure(tool: Tool, code: int, directory: Path) -> ToolError:
+    """The error for a run in `directory` that ended with this exit code; negative: by this signal."""
+    path = log_path(tool, directory)
+    said = first_error(path)
+    if code < 0:
+        how = f"was killed by {signal.Signals(-code).name}"
+    elif said:
+        how = f"failed: {said.rstrip('.')}"
+    else:
+        how = f"crashed with exit code {code}"
+    return ToolError(f"{tool.name} {how}", path)
 
 
 def log_path(tool: Tool, directory: Path) -> Path:
@@ -102,14 +119,5 @@ def first_error(log: Path) -> str | None:
     return next((line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")), None)
 
 
-def _how_it_ended(code: int, log: Path) -> str:
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    said = first_error(log)
-    return f"failed: {said.rstrip('.')}" if said else f"crashed with exit code {code}"
-
-
 def _missing(tool: Tool) -> ToolError:
-    return ToolError(
-        f"Python's '{tool.package}' package is missing: install it with \"pip install 'livetrap[boards]'\""
-    )
+    return ToolError(f"{tool.name} is not installed: run pip install '.[boards]' in livetrap's repository")

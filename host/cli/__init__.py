@@ -17,6 +17,7 @@ from formats.link import ChipError
 from host.errors import LivetrapError
 from host.link.message import ChipRefusal
 
+from .build import build
 from .certify import certify
 from .demo import demo
 from .disclose import disclose
@@ -64,6 +65,7 @@ Exit codes: 0 done or verified, 1 rejected, 2 usage, file or port, 3 cannot be c
 
 click.rich_click.COMMAND_GROUPS = {
     "livetrap": [
+        {"name": "Boards", "commands": ["build"]},
         {"name": "Chip", "commands": ["sim", "ports", "info", "load", "train", "snapshot", "trigger", "reset"]},
         {"name": "A chip's life", "commands": ["provision", "maker", "lifecycle", "firmware", "events"]},
         {"name": "Evidence", "commands": ["pull", "verify", "disclose", "truncate", "relay", "logserver", "demo"]},
@@ -80,6 +82,7 @@ def cli() -> None:
 
 maker.add_command(certify)
 COMMANDS = (
+    *(build,),
     *(sim, ports, info, load, train, snapshot, trigger, reset),
     *(provision, maker, lifecycle, firmware, events),
     *(pull, verify, disclose, truncate, relay, logserver, demo, plan),

@@ -11,6 +11,7 @@ from formats.flash import (
     FLASH_BYTES,
     JOURNAL_MAGIC,
     JOURNAL_OFFSET,
+    SLOT_BYTES,
     TRAILER_OFFSET,
     JournalRecord,
     Trailer,
@@ -43,20 +44,30 @@ def erased_flash() -> bytes:
     return ERASED * FLASH_BYTES
 
 
+def confirmed_slot(application: bytes) -> bytes:
+    """SLOT_BYTES with a signed image (formats/image.py) that is booted without a trial.
+
+    Raises ValueError for an image that a slot does not hold.
+    """
+    if len(application) > TRAILER_OFFSET:
+        raise ValueError(f"the firmware image has {len(application)} bytes: a slot holds {TRAILER_OFFSET}")
+    slot = bytearray(application.ljust(SLOT_BYTES, ERASED))
+    flag = TRAILER_OFFSET + Trailer.CONFIRMED
+    slot[flag : flag + 4] = FLAG_SET.to_bytes(4, "little")
+    return bytes(slot)
+
+
 def provisioned_flash(application: bytes, configuration: Configuration, offset: int = 0) -> bytes:
     """FLASH_BYTES of a chip before its first boot: an image in slot A, confirmed; its configuration; an empty log.
 
     application: the signed image (formats/image.py). offset: the chip configuration's flash_offset.
     Raises ValueError for an image that a slot does not hold.
     """
-    if len(application) > TRAILER_OFFSET:
-        raise ValueError(f"the firmware image has {len(application)} bytes: a slot holds {TRAILER_OFFSET}")
     journal = sector_header(JOURNAL_MAGIC, FIRST_SEQUENCE)
     journal += record(JournalRecord.CONFIGURATION, configuration.encode())
     flash = bytearray(erased_flash())
     for at, data in (
-        (0, application),
-        (TRAILER_OFFSET + Trailer.CONFIRMED, FLAG_SET.to_bytes(4, "little")),
+        (0, confirmed_slot(application)),
         (JOURNAL_OFFSET, journal),
     ):
         flash[offset + at : offset + at + len(data)] = data
