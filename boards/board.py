@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from boards.flow.family import Family
 from formats.flash import LOG_OFFSET, SECTOR_BYTES, FlashPart
 
+__all__ = ["Board", "Family", "Programmer", "Tool", "UsbId"]
+
 if TYPE_CHECKING:
     from rtl.config import Config
 
@@ -60,7 +62,8 @@ class Board:
     name: as in `livetrap build NAME`. title: for people. family, device, package, speed: as nextpnr names them; speed
         is empty for families that have one alone. platform: makes a new amaranth-boards platform with a `uart` and,
         for LivetrapSoC, a flash.
-    config: of rtl/config.py. clock_mhz: of the chip. baud: of the link. link: its pins or connector, for people.
+    config: of rtl/config.py. oscillator_mhz: of the board. clock_mhz: of the chip. baud: of the link. link: its pins
+        or connector, for people.
         link_usb: the device that the link appears as, if the board has one.
     flash_part: the flash that FPGA and chip share. bitstream_offset, bitstream_room: where the FPGA's bitstream
         lies, and how large it may be. flash_offset: where the chip's part begins (formats/flash.py).
@@ -76,6 +79,7 @@ class Board:
     speed: str
     platform: Callable[[], Any]
     config: str
+    oscillator_mhz: float
     clock_mhz: float
     baud: int
     link: str
@@ -88,6 +92,8 @@ class Board:
     programmer: Programmer
     boots_from_flash: bool
     limits: tuple[str, ...]
+    oscillator_at_pll_pad: bool = False
+    """Of iCE40: the PLL takes the oscillator from its own pin, or not at all."""
 
     @property
     def part(self) -> str:

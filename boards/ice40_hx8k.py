@@ -21,6 +21,7 @@ ICE40_HX8K = Board(
     speed="",
     platform=_platform,
     config="tiny",
+    oscillator_mhz=12.0,
     clock_mhz=12.0,
     baud=115200,
     link="the USB connector, second port of the FT2232H: FPGA pins B10 (in) and B12 (out)",

@@ -21,6 +21,7 @@ ICEBREAKER = Board(
     speed="",
     platform=_platform,
     config="tiny",
+    oscillator_mhz=12.0,
     clock_mhz=12.0,
     baud=115200,
     link="the USB connector, second port of the FT2232H: FPGA pins 6 (in) and 9 (out)",
@@ -33,4 +34,5 @@ ICEBREAKER = Board(
     programmer=Programmer(Tool.OPENFPGALOADER, ("--board", "ice40_generic"), FT2232H, loads_sram=False),
     boots_from_flash=True,
     limits=("the FPGA is configured from flash alone: the jumpers for loading it directly are not described here",),
+    oscillator_at_pll_pad=True,
 )

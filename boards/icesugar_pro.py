@@ -21,6 +21,7 @@ ICESUGAR_PRO = Board(
     speed="6",
     platform=_platform,
     config="tiny",
+    oscillator_mhz=25.0,
     clock_mhz=50.0,
     baud=115200,
     link="the USB connector (iCELink): FPGA pins A9 (in) and B9 (out)",
@@ -35,5 +36,6 @@ ICESUGAR_PRO = Board(
     limits=(
         "the upper half of the flash, beyond three address bytes, is not used",
         "openFPGALoader has no entry for this board: it is reached as any CMSIS-DAP cable, which has not been tried",
+        "which way round its LEDs light has not been tried",
     ),
 )

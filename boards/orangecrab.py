@@ -29,6 +29,7 @@ ORANGECRAB = Board(
     speed="8",
     platform=_platform,
     config="tiny",
+    oscillator_mhz=48.0,
     clock_mhz=48.0,
     baud=115200,
     link="a 3.3 V USB-serial adapter on the headers: pin 0 (N17, in) and pin 1 (M18, out)",

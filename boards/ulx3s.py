@@ -27,6 +27,7 @@ def _board(variant: str, config: str) -> Board:
         speed="6",
         platform=_platform(variant),
         config=config,
+        oscillator_mhz=25.0,
         clock_mhz=50.0,
         baud=115200,
         link="USB connector US1 (FT231X): FPGA pins M1 (in) and L4 (out)",

@@ -35,14 +35,14 @@ class RegisteredBlock(wiring.Component):
         m = Module()
         m.submodules.block = self._block
         inputs, outputs = _signals(self._block)
-        entered = Signal(max(1, sum(map(len, inputs))))
+        entered = Signal(max(1, sum(map(len, inputs))), reset_less=True)
         m.d.sync += entered.eq(_shifted(entered, self.serial_in))
         offset = 0
         for signal in inputs:
             m.d.comb += signal.eq(entered[offset : offset + len(signal)])
             offset += len(signal)
-        seen = Signal(max(1, sum(map(len, outputs))))
-        leaving = Signal.like(seen)
+        seen = Signal(max(1, sum(map(len, outputs))), reset_less=True)
+        leaving = Signal(len(seen), reset_less=True)
         offset = 0
         for signal in outputs:
             m.d.sync += seen[offset : offset + len(signal)].eq(signal)

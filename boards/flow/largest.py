@@ -16,7 +16,7 @@ def largest_blocks(
     """The blocks that take most of a resource, and how much, the largest first; none takes nothing.
 
     modules: as of synthesis.cells_by_module. top: the one that holds all. Blocks are what stands beside each other at
-    the level where the design parts into several; their names are relative to that.
+    the level where the design parts into several, named relative to that; or the one block that has it all.
     """
     taken = {name: count(cells, family).get(resource, 0) for name, cells in modules.items()}
     at = top
@@ -26,8 +26,9 @@ def largest_blocks(
         if largest is None or inner[largest] < WRAPPED * taken[at]:
             break
         at = largest
-    blocks = inner or {at: taken[at]}
-    ranked = sorted(blocks.items(), key=lambda item: (-item[1], item[0]))
+    if not inner:
+        return [(at.removeprefix(f"{top}."), taken[at])] if taken[at] else []
+    ranked = sorted(inner.items(), key=lambda item: (-item[1], item[0]))
     return [(name.removeprefix(f"{at}."), number) for name, number in ranked[:shown] if number]
 
 

@@ -38,4 +38,5 @@ def pack(
 def _with_comment(text: str, family: Family, build_id: str) -> str:
     if family is Family.ECP5:
         return text.replace(".comment ", f".comment livetrap {build_id}\n\n.comment ", 1)
-    return f".comment livetrap {build_id}\n" + text.partition("\n")[2]
+    # Lines behind this one, not the rest of it, are what icepack writes.
+    return f".comment\nlivetrap {build_id}\n" + text.partition("\n")[2]

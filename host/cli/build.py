@@ -93,7 +93,7 @@ def build(
         with stages(f"build {target.name}") as stage:
             chip = chip_for(target, stage)
             folder.clear(directory)
-            built = build(target, chip, stage, seeds=seeds or (1,), all_seeds=all_seeds, seconds=limit)
+            built = build(target, chip, stage, seeds=seeds or (1,), all_seeds=all_seeds, seconds=limit, home=HOME)
         manifest = folder.write(target, chip, built, directory)
     except ModuleNotFoundError as error:
         raise LivetrapError(MISSING.format(name=error.name)) from error

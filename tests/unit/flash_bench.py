@@ -19,7 +19,8 @@ class FlashBench:
     on the way from the part (a part that answers something else). The part works like the PHY: it takes a byte when
     the answer to the one before was taken, and is deselected when that to the last was.
 
-    transactions: what reached the part, whole ones. idle: called in each cycle before the block is looked at.
+    transactions: what reached the part, whole ones. inputs: to be overridden, for ports besides; look: called in each
+    cycle when all inputs are set, before its edge.
     """
 
     block: VerilatedBlock
@@ -35,20 +36,26 @@ class FlashBench:
         self._taken = bytearray()
         self._due: int | None = None
         self._closing = self._answering = self._offering = False
-        self._offered: dict[str, int | None] = {"part_tx": None, "chip_rx": None}
+        self._offered: dict[str, int | None] = {}
         self._requests: deque[int] = deque()
         self.answers = bytearray()
 
     def willing(self) -> bool:
         return self.stalls.random() >= self.reluctance
 
-    def _checked(self, name: str, ready: bool) -> int | None:
+    def checked(self, name: str, ready: bool) -> int | None:
         """What is transferred on a stream from the block; what is on offer may not change."""
         valid, payload = self.block.get(f"{name}__valid"), self.block.get(f"{name}__payload")
-        if self._offered[name] is not None:
+        if self._offered.get(name) is not None:
             assert (valid, payload) == (1, self._offered[name]), f"{name} changed before it was taken"
         self._offered[name] = payload if valid and not ready else None
         return payload if valid and ready else None
+
+    def inputs(self) -> dict[str, int]:
+        return {}
+
+    def look(self) -> None:
+        pass
 
     def cycle(self) -> None:
         block = self.block
@@ -64,13 +71,15 @@ class FlashBench:
                 "chip_tx__valid": chip_offers,
                 "chip_tx__payload": self._requests[0] if chip_offers else 0,
                 "chip_rx__ready": chip_ready,
+                **self.inputs(),
             }
         )
+        self.look()
         answered = part_answers and block.get("part_rx__ready")
         requested = chip_offers and block.get("chip_tx__ready")
         self._answering, self._offering = part_answers and not answered, chip_offers and not requested
-        sent = self._checked("part_tx", part_ready)
-        answer = self._checked("chip_rx", chip_ready)
+        sent = self.checked("part_tx", part_ready)
+        answer = self.checked("chip_rx", chip_ready)
         if answer is not None:
             self.answers.append(answer)
         if requested:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("host/**/*.py", "formats/**/*.py", "sim/**/*.py", "rtl/**/*.py", "firmware/*.py")
+SOURCES = ("host/**/*.py", "formats/**/*.py", "sim/**/*.py", "rtl/**/*.py", "firmware/*.py", "boards/**/*.py")
 EXEMPT = ("elaborate", "main")
 """Amaranth's method and the scripts' entry points."""
 
