@@ -6,6 +6,7 @@ import pytest
 
 from boards import BOARDS
 from boards.flow.family import Family
+from boards.flow.packing import pack
 from host.errors import LivetrapError
 from host.programming import ecp5_bitstream, ice40_bitstream
 from host.programming.bitstream_identity import ECP5_DEVICES, ICE40_DEVICES, check, expected_device, identify
@@ -34,6 +35,23 @@ def test_what_ecppack_makes(device, options, tmp_path):
 @pytest.mark.parametrize("device", ["384", "1k", "5k", "8k"])
 def test_what_icepack_makes(device, tmp_path):
     assert identify(pack_ice40(device, tmp_path)) == (Family.ICE40, device, BUILD_ID)
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "device"),
+    [
+        (Family.ECP5, ".device LFE5U-25F\n\n.comment Part: LFE5U-25F-6CABGA381\n\n", "LFE5U-25F"),
+        (Family.ICE40, ".comment from next-pnr\n.device 5k\n.io_tile 1 0\n", "5k"),
+    ],
+)
+def test_what_builds_pack_says_which_build_it_is(family, text, device, tmp_path):
+    placed = tmp_path / ("chip.config" if family is Family.ECP5 else "chip.asc")
+    placed.write_text(text)
+    assert identify(pack(placed, family, "fedcba9876543210", tmp_path).read_bytes()) == (
+        family,
+        device,
+        "fedcba9876543210",
+    )
 
 
 def test_each_board_is_known_and_takes_its_own_bitstream_alone():
