@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from boards import BOARDS
+from boards import BOARDS, output
+from boards.build import REPORT, Built, bitstream_name
+from boards.chip import Chip
+from boards.flow.rtlil import Design
+from boards.report import Report
 from formats.flash import SLOT_BYTES
 from host.errors import LivetrapError
 from host.programming import manifest
 
 from .bench import Bench, slot
-from .bitstreams import ecp5
+from .bitstreams import BUILD_ID, ecp5
 
 ULX3S = BOARDS["ulx3s-85f"]
 SLOT_A = ULX3S.flash_offset
@@ -161,3 +165,18 @@ def test_what_a_bootloader_cannot_reach(bench: Bench):
     build = manifest.read(bench.build("orangecrab", images=[("firmware image", 0x110000, slot())]))
     with pytest.raises(manifest.ManifestError, match="orangecrab's bootloader does not write at 0x110000"):
         manifest.check(build, BOARDS["orangecrab"])
+
+
+def test_a_folder_that_a_build_is_handed_over_in(tmp_path: Path):
+    """What `livetrap build` writes is what `livetrap flash` reads."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / REPORT).write_text("{}")
+    bitstream = cache / bitstream_name(ULX3S.family)
+    bitstream.write_bytes(ecp5("LFE5U-85F"))
+    report = Report(ULX3S.name, ULX3S.config, ULX3S.part, BUILD_ID, 1, (), {}, {}, ())
+    chip = Chip(Design("", {}), 0, b"unsigned", slot(), {"firmware_key.pub": b"key"})
+    output.write(ULX3S, chip, Built(cache, bitstream, report, ()), tmp_path / "out")
+    build = manifest.read(tmp_path / "out")
+    manifest.check(build, ULX3S)
+    assert (build.build_id, build.images[0].data, build.images[0].offset) == (BUILD_ID, slot(), SLOT_A)
