@@ -54,7 +54,7 @@ _FAULTS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
             ("more than one such board is on USB", "leave one connected, and repeat the command", True),
         ),
         (
-            r"No CMSIS-DAP v1 device found|failed to find compatible CMSIS-DAP",
+            r"No CMSIS-DAP v1 device found|JTAG init failed with: No device found",
             ("no such board is on USB", f"connect it with a cable that carries data; {_DOCTOR}", True),
         ),
         (

@@ -159,6 +159,7 @@ def test_dfu_util():
         ("cmsisDAP: more than one CMSIS-DAP v1 device. Please provides VID/PID", "more than one such board", True),
         ("Error: more than one FPGA found", "more than one such board", True),
         ("cmsisDAP: No CMSIS-DAP v1 device found", "no such board is on USB", True),
+        ("JTAG init failed with: No device found", "no such board is on USB", True),
         ("Couldn't open device. Check permissions for /dev/hidraw3", "may not open", True),
         ("Jtag: support for cmsisdap was not enabled at compile time", "built without support", True),
         ("Error: cannot find board 'icepi-zero'", "does not know this board", True),
